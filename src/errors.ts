@@ -3,6 +3,17 @@ export class UserError extends Error {
   override name = 'UserError';
 }
 
+/** An answer was ended before its time: by a reset, a restart, or because nobody could be shown it. */
+export class Stopped extends UserError {
+  override name = 'Stopped';
+  constructor(
+    readonly why: 'reset' | 'restart' | 'undelivered',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
 /** The environment cannot start a bot; the message is for its operator, one line a fault, and never holds a value. */
 export class ConfigError extends Error {
   override name = 'ConfigError';

@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import { ConfigError } from './errors.js';
+
+/** One setting: how its text becomes a value, its default as it is written in `.env.example`, and a line of help. */
+interface Setting<Value> {
+  readonly read: z.ZodType<Value, string>;
+  readonly byDefault: string;
+  readonly help: string;
+}
+
+const setting = <Value>(read: z.ZodType<Value, string>, byDefault: string, help: string): Setting<Value> => ({
+  read,
+  byDefault,
+  help,
+});
+
+const anyText = z.string();
+
+/** A Discord token is three dot-separated runs of base64url; everything else is a mix-up worth saying at once. */
+const discordToken = z
+  .string()
+  .regex(
+    /^[\w-]{10,}\.[\w-]{4,}\.[\w-]{10,}$/,
+    'is not a bot token. Copy it from the Bot page of the developer portal',
+  );
+
+const webAddress = z
+  .string()
+  .refine(isWebAddress, 'must be an address that begins with http:// or https:// and holds no user name or password')
+  .transform((text) => text.replace(/\/+$/, ''));
+
+const between = (least: number, most: number) =>
+  z
+    .string()
+    .refine((text) => Number(text) >= least && Number(text) <= most, `must be a number from ${least} to ${most}`)
+    .transform(Number);
+
+const whole = (least: number, most: number) =>
+  z
+    .string()
+    .refine(
+      (text) => /^\d+$/.test(text) && Number(text) >= least && Number(text) <= most,
+      `must be a whole number from ${least} to ${most}`,
+    )
+    .transform(Number);
+
+const yesOrNo = z
+  .string()
+  .refine((text) => text === 'true' || text === 'false', 'must be true or false')
+  .transform((text) => text === 'true');
+
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const logLevel = z.enum(levels, { error: `must be one of ${levels.join(', ')}` });
+
+/** Every setting there is, in the order of `.env.example` and the README's table, which a test keeps equal to it. */
+export const settings = {
+  DISCORD_TOKEN: setting(discordToken, '', 'The bot’s token, from the Bot page of the developer portal. Required.'),
+  OPENAI_API_KEY: setting(anyText, '', 'The key of the chat API. Required, unless the server is on this machine.'),
+  OPENAI_BASE_URL: setting(
+    webAddress,
+    'https://api.openai.com/v1',
+    'The chat API: OpenAI’s, or any compatible server.',
+  ),
+  OPENAI_MODEL: setting(anyText, 'gpt-5.4-mini', 'The model that answers.'),
+  OPENAI_TEMPERATURE: setting(between(0, 2), '', 'How freely it chooses its words, 0 to 2. Sent only when set.'),
+  OPENAI_TOP_P: setting(
+    between(0, 1),
+    '',
+    'The share of likely words that it chooses from, 0 to 1. Sent only when set.',
+  ),
+  OPENAI_MAX_TOKENS: setting(
+    whole(1, 1_000_000),
+    '',
+    'The longest answer, in tokens, thoughts included. Sent only when set.',
+  ),
+  OPENAI_FREQUENCY_PENALTY: setting(
+    between(-2, 2),
+    '',
+    'How much it avoids words it used often, -2 to 2. Sent only when set.',
+  ),
+  OPENAI_PRESENCE_PENALTY: setting(
+    between(-2, 2),
+    '',
+    'How much it avoids words it used at all, -2 to 2. Sent only when set.',
+  ),
+  OPENAI_STREAM: setting(yesOrNo, 'true', 'Whether answers appear while they are being written.'),
+  OPENAI_TIMEOUT: setting(between(1, 290), '60', 'Seconds that a stream may send nothing before the answer is ended.'),
+  SYSTEM_PROMPT: setting(
+    anyText,
+    'You are a helpful assistant in a Discord channel. Answer correctly and briefly, in the language of the question.',
+    'The system role where `/system` has set no other.',
+  ),
+  DATABASE_PATH: setting(
+    anyText,
+    'data/parley.db',
+    'The SQLite file that remembers the conversations. Its folder is made.',
+  ),
+  CONTEXT_TOKENS: setting(
+    whole(500, 2_000_000),
+    '16000',
+    'The most tokens that a request’s prompt is filled up to: what a long conversation costs.',
+  ),
+  MAX_CONCURRENT: setting(whole(1, 10_000), '8', 'Requests to the chat API at a time, over all channels.'),
+  DISCORD_API_URL: setting(
+    webAddress,
+    'https://discord.com/api',
+    'Discord’s REST API; `/v10` is appended. For proxies and tests.',
+  ),
+  LOG_LEVEL: setting(
+    logLevel,
+    'info',
+    'trace, debug, info, warn, error, fatal or silent. What people write is never logged.',
+  ),
+} satisfies Record<string, Setting<unknown>>;
+
+type Name = keyof typeof settings;
+type ValueOf<N extends Name> = z.output<(typeof settings)[N]['read']>;
+
+/** The settings' values; those without a default are undefined when they are not set. */
+export type Config = { readonly [N in Name]: ValueOf<N> | (N extends WithoutDefault ? undefined : never) };
+
+type WithoutDefault =
+  | 'OPENAI_API_KEY'
+  | 'OPENAI_TEMPERATURE'
+  | 'OPENAI_TOP_P'
+  | 'OPENAI_MAX_TOKENS'
+  | 'OPENAI_FREQUENCY_PENALTY'
+  | 'OPENAI_PRESENCE_PENALTY';
+
+/**
+ * Reads every setting from an environment; an empty value counts as not set.
+ *
+ * @throws {ConfigError} naming all faulty settings at once, a line each, and none of their values
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const faults: string[] = [];
+  const values: Partial<Record<Name, unknown>> = {};
+  for (const name of Object.keys(settings) as Name[]) {
+    const { read, byDefault } = settings[name];
+    const text = environment[name]?.trim() || byDefault;
+    if (text === '') continue;
+    const result = read.safeParse(text);
+    if (result.success) values[name] = result.data;
+    else faults.push(`${name} ${result.error.issues[0]?.message ?? 'is not valid'}.`);
+  }
+  faults.push(...missing(environment, values.OPENAI_BASE_URL));
+  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
+  // Every name was read above, or is one that may be undefined.
+  return values as Config;
+}
+
+function missing(environment: Readonly<Record<string, string | undefined>>, baseUrl: unknown): string[] {
+  const absent: string[] = [];
+  if (!environment.DISCORD_TOKEN?.trim())
+    absent.push('DISCORD_TOKEN is not set. It is on the Bot page of the developer portal.');
+  const keyless = typeof baseUrl === 'string' && isLoopback(baseUrl);
+  if (!environment.OPENAI_API_KEY?.trim() && !keyless)
+    absent.push('OPENAI_API_KEY is not set. Only a chat API on this machine needs no key.');
+  return absent;
+}
+
+function isWebAddress(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  return (protocol === 'http:' || protocol === 'https:') && username === '' && password === '';
+}
+
+/** Whether an address is on this machine. */
+export function isLoopback(address: string): boolean {
+  const { hostname } = new URL(address);
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}

@@ -1,0 +1,32 @@
+/**
+ * The schema's history: each entry takes a database from the version before it to its own, and is never changed once
+ * released. A database knows its version as `PRAGMA user_version`.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE channels (
+    id TEXT PRIMARY KEY,
+    system_role TEXT,
+    -- The history in a prompt begins with the first exchange whose seq is at least this.
+    window_from INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;
+
+  -- One row for each question ever taken. It stays when its text is forgotten, so that the question is not taken again.
+  CREATE TABLE turns (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    channel_id TEXT NOT NULL,
+    asker_id TEXT NOT NULL,
+    private INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'answered', 'stopped', 'failed')),
+    failure TEXT,
+    question TEXT,
+    answer TEXT,
+    tokens INTEGER,
+    asked_at INTEGER NOT NULL,
+    ended_at INTEGER
+  ) STRICT;
+
+  CREATE INDEX exchanges ON turns (channel_id, seq) WHERE state = 'answered' AND question IS NOT NULL;
+  `,
+];

@@ -1,0 +1,182 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Database from 'better-sqlite3';
+import { z } from 'zod';
+import type { Store } from './chat.js';
+import { ConfigError } from './errors.js';
+import { migrations } from './migrations.js';
+import type { Exchange } from './prompt.js';
+import type { Question } from './question.js';
+
+/**
+ * Opens the SQLite file at `path`, makes its folder and brings its schema up to date.
+ *
+ * @throws {ConfigError} when the file is no database, can't be opened, or was written by a newer version
+ */
+export function openStore(path: string): Store {
+  const database = openDatabase(path);
+
+  const insertTurn = database.prepare(
+    `INSERT INTO turns (id, channel_id, asker_id, private, state, question, asked_at)
+     VALUES (:id, :channelId, :askerId, :private, 'open', :question, :askedAt) ON CONFLICT (id) DO NOTHING`,
+  );
+  const finishTurn = database.prepare(
+    `UPDATE turns SET state = 'answered', answer = :answer, tokens = :tokens, ended_at = :endedAt
+     WHERE id = :id AND state = 'open'`,
+  );
+  const endTurn = database.prepare(
+    `UPDATE turns SET state = :state, failure = :failure, answer = :answer, ended_at = :endedAt
+     WHERE id = :id AND state = 'open'`,
+  );
+  const selectExchanges = database.prepare(
+    `SELECT seq, question, answer, tokens FROM turns
+     WHERE channel_id = :channelId AND state = 'answered' AND question IS NOT NULL
+       AND seq >= coalesce((SELECT window_from FROM channels WHERE id = :channelId), 0)
+       AND (private = 0 OR asker_id = :privateTo)
+     ORDER BY seq`,
+  );
+  const upsertWindow = database.prepare(
+    `INSERT INTO channels (id, window_from) VALUES (:channelId, :from)
+     ON CONFLICT (id) DO UPDATE SET window_from = max(window_from, :from)`,
+  );
+  const selectQuestion = database.prepare<[string, string], { question: string }>(
+    'SELECT question FROM turns WHERE id = ? AND channel_id = ? AND private = 0 AND question IS NOT NULL',
+  );
+  const forgetExchanges = database.prepare(
+    `UPDATE turns SET question = NULL, answer = NULL, tokens = NULL
+     WHERE channel_id = :channelId AND state = 'answered' AND question IS NOT NULL
+       AND (private = 0 OR asker_id = :askerId)`,
+  );
+  const forgetRemains = database.prepare(
+    `UPDATE turns SET question = NULL, answer = NULL, tokens = NULL
+     WHERE channel_id = :channelId AND state IN ('stopped', 'failed') AND (private = 0 OR asker_id = :askerId)`,
+  );
+  const selectRole = database.prepare<[string], { role: string | null }>(
+    'SELECT system_role AS role FROM channels WHERE id = ?',
+  );
+  const upsertRole = database.prepare(
+    `INSERT INTO channels (id, system_role) VALUES (:channelId, :role)
+     ON CONFLICT (id) DO UPDATE SET system_role = :role`,
+  );
+  const reset = database.transaction((channelId: string, askerId: string, running: string | undefined): number => {
+    if (running) endTurn.run({ id: running, state: 'stopped', failure: 'reset', answer: null, endedAt: Date.now() });
+    forgetRemains.run({ channelId, askerId });
+    return forgetExchanges.run({ channelId, askerId }).changes;
+  });
+
+  return {
+    async begin(question) {
+      const { changes } = insertTurn.run({
+        id: question.id,
+        channelId: question.place.channelId,
+        askerId: question.speaker.id,
+        private: question.isPrivate ? 1 : 0,
+        question: JSON.stringify(question),
+        askedAt: Date.now(),
+      });
+      return changes === 1;
+    },
+    async finish(id, answer, tokens) {
+      return finishTurn.run({ id, answer, tokens, endedAt: Date.now() }).changes === 1;
+    },
+    async end(id, state, failure, answer) {
+      endTurn.run({ id, state, failure, answer: answer || null, endedAt: Date.now() });
+    },
+    async exchanges(channelId, privateTo) {
+      return selectExchanges.all({ channelId, privateTo: privateTo ?? null }).map(readExchange);
+    },
+    async moveWindow(channelId, from) {
+      upsertWindow.run({ channelId, from });
+    },
+    async question(channelId, id) {
+      const row = selectQuestion.get(id, channelId);
+      return row && readQuestion(row.question);
+    },
+    async reset(channelId, askerId, running) {
+      return reset.immediate(channelId, askerId, running);
+    },
+    async systemRole(channelId) {
+      return selectRole.get(channelId)?.role ?? undefined;
+    },
+    async setSystemRole(channelId, role) {
+      upsertRole.run({ channelId, role: role ?? null });
+    },
+    async close() {
+      database.close();
+    },
+  };
+}
+
+function openDatabase(path: string): Database.Database {
+  if (path !== ':memory:') makeFolder(path);
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(path);
+    database.pragma('journal_mode = WAL');
+    // A turn is on disk, not merely on its way there, before its question goes anywhere.
+    database.pragma('synchronous = FULL');
+    database.pragma('secure_delete = ON');
+    migrate(database, path);
+    return database;
+  } catch (error) {
+    database?.close();
+    throw error instanceof ConfigError
+      ? error
+      : new ConfigError(`DATABASE_PATH: ${whyNotOpened(error, path)}`, { cause: error });
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    // Conversations are nobody's business but the operator's.
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new ConfigError(`DATABASE_PATH: the folder of ${path} can’t be made.`, { cause: error });
+  }
+}
+
+function migrate(database: Database.Database, path: string): void {
+  const step = database.transaction(() => {
+    const version = Number(database.pragma('user_version', { simple: true }));
+    if (version > migrations.length) {
+      throw new ConfigError(
+        `DATABASE_PATH: ${path} was written by a newer version of Parley. Nothing was changed in it.`,
+      );
+    }
+    for (const migration of migrations.slice(version)) database.exec(migration);
+    database.pragma(`user_version = ${migrations.length}`);
+  });
+  step.immediate();
+}
+
+function whyNotOpened(error: unknown, path: string): string {
+  const code = error instanceof Database.SqliteError ? error.code : '';
+  if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')) {
+    return `${path} is damaged, or is not a database of Parley. Nothing was changed in it.`;
+  }
+  if (code === 'SQLITE_READONLY' || code.startsWith('SQLITE_READONLY')) return `${path} can’t be written to.`;
+  return `${path} can’t be opened${code && ` (${code})`}.`;
+}
+
+const speakerShape = z.object({ id: z.string(), handle: z.string(), name: z.string() });
+
+const questionShape: z.ZodType<Question> = z.object({
+  id: z.string(),
+  place: z.object({ channelId: z.string(), parentId: z.string().exactOptional() }),
+  speaker: speakerShape,
+  text: z.string(),
+  quote: z
+    .object({ messageId: z.string(), speaker: speakerShape.exactOptional(), text: z.string().exactOptional() })
+    .exactOptional(),
+  attachments: z.array(z.object({ name: z.string(), type: z.string(), bytes: z.number() })),
+  isPrivate: z.boolean(),
+});
+
+const exchangeShape = z.object({ seq: z.number(), question: z.string(), answer: z.string(), tokens: z.number() });
+
+const readQuestion = (json: string): Question => questionShape.parse(JSON.parse(json));
+
+function readExchange(row: unknown): Exchange {
+  const { question, ...exchange } = exchangeShape.parse(row);
+  return { ...exchange, question: readQuestion(question) };
+}

@@ -1,0 +1,350 @@
+import { expect, test } from 'vitest';
+import { createChat } from '../src/chat.js';
+import { ModelError } from '../src/errors.js';
+import type { ChatMessage, Ending } from '../src/model/model.js';
+import { openStore } from '../src/store.js';
+import { bob, counted, fakeModel, gate, listener, question, sayingModel, silent } from './fakes.js';
+
+type Fake = ReturnType<typeof fakeModel>;
+
+function chatWith({ model }: Fake, told: { contextTokens?: number; maxConcurrent?: number } = {}) {
+  const store = openStore(':memory:');
+  const settings = { contextTokens: 10_000, maxConcurrent: 4, ...told };
+  const chat = createChat({ store, model, count: counted, log: silent, systemPrompt: 'Be brief.', ...settings });
+  const ask = async (text: string, extra: Parameters<typeof question>[1] = {}) => {
+    const { audience, shown } = listener();
+    await chat.answer(question(text, extra), audience);
+    return shown;
+  };
+  return { chat, store, ask };
+}
+
+/** The prompt without its system message, as short lines. */
+const talk = (prompt: readonly ChatMessage[] | undefined): string[] =>
+  (prompt ?? []).slice(1).map(({ role, content }) => `${role}: ${content.split('\n').at(-1)}`);
+
+test('the second question is asked with the first exchange', async () => {
+  const model = sayingModel('Hello.');
+  const { ask } = chatWith(model);
+  expect((await ask('Hi')).text).toBe('Hello.');
+  await ask('And?');
+  expect(talk(model.prompts[1])).toEqual(['user: | Hi', 'assistant: Hello.', 'user: | And?']);
+});
+
+test('a failing answer leaves no half exchange, and does not spoil the next', async () => {
+  let fails = true;
+  const model = fakeModel(async function* () {
+    yield 'Hel';
+    if (fails) throw new ModelError('connection');
+    yield 'lo.';
+    return undefined;
+  });
+  const { ask } = chatWith(model);
+  expect(await ask('Hi')).toMatchObject({ text: 'Hel', failure: /lost the connection/ });
+  fails = false;
+  expect((await ask('Again')).text).toBe('Hello.');
+  expect(talk(model.prompts[1])).toEqual(['user: | Again']);
+});
+
+test('a question that is delivered twice is answered once', async () => {
+  const model = sayingModel('Hello.');
+  const { chat } = chatWith(model);
+  const asked = question('Hi');
+  const [first, second] = [listener(), listener()];
+  await Promise.all([chat.answer(asked, first.audience), chat.answer(asked, second.audience)]);
+  expect([first.shown.text, second.shown.text]).toEqual(['Hello.', '']);
+  expect(model.prompts).toHaveLength(1);
+});
+
+test('two questions in one channel are answered in order, and the second is told that it waits', async () => {
+  const first = gate();
+  const model = fakeModel(async function* (prompt) {
+    if (prompt.length === 2) await first.opened;
+    yield `answer ${prompt.length}`;
+    return undefined;
+  });
+  const { ask } = chatWith(model);
+  const one = ask('one');
+  const two = ask('two');
+  first.open();
+  expect(await one).toMatchObject({ text: 'answer 2', waited: false });
+  expect(await two).toMatchObject({ text: 'answer 4', waited: true });
+});
+
+test('other channels are not held up', async () => {
+  const held = gate();
+  const model = fakeModel(async function* (prompt) {
+    if (prompt.at(-1)?.content.includes('slow')) await held.opened;
+    yield 'done';
+    return undefined;
+  });
+  const { ask } = chatWith(model);
+  const slow = ask('slow');
+  expect((await ask('quick', { channelId: 'c2' })).text).toBe('done');
+  held.open();
+  expect((await slow).text).toBe('done');
+});
+
+test('the model is never asked for more than MAX_CONCURRENT answers at a time, and channels take turns', async () => {
+  let running = 0;
+  let most = 0;
+  const order: string[] = [];
+  const model = fakeModel(async function* (prompt) {
+    running += 1;
+    most = Math.max(most, running);
+    order.push(prompt.at(-1)?.content.slice(-2) ?? '');
+    await new Promise((resolve) => setImmediate(resolve));
+    running -= 1;
+    yield 'done';
+    return undefined;
+  });
+  const { ask } = chatWith(model, { maxConcurrent: 2 });
+  const channels = ['a', 'b', 'c', 'd'];
+  const asked = channels.flatMap((channelId) => [1, 2, 3].map((number) => ask(`${channelId}${number}`, { channelId })));
+  await Promise.all(asked);
+  expect(most).toBe(2);
+  expect(new Set(order.slice(0, 4).map((name) => name[0]))).toEqual(new Set(channels));
+});
+
+test('a reset forgets the exchanges and counts them', async () => {
+  const model = sayingModel('Hello.');
+  const { ask, chat } = chatWith(model);
+  await ask('one');
+  await ask('two');
+  expect(await chat.reset({ channelId: 'c1' }, '1')).toBe(2);
+  await ask('three');
+  expect(talk(model.prompts[2])).toEqual(['user: | three']);
+});
+
+test('a reset stops the running answer and keeps it out of the history', async () => {
+  const begun = gate();
+  const model = fakeModel(async function* (prompt, signal) {
+    if (prompt.at(-1)?.content.includes('next')) {
+      yield 'Fresh.';
+      return undefined;
+    }
+    yield 'Half an ';
+    begun.open();
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    signal.throwIfAborted();
+    return undefined;
+  });
+  const { ask, chat } = chatWith(model);
+  const running = ask('long');
+  const behind = ask('next');
+  await begun.opened;
+  await chat.reset({ channelId: 'c1' }, '1');
+  expect(await running).toMatchObject({ text: 'Half an ', failure: /Stopped/ });
+  expect((await behind).text).toBe('Fresh.');
+  expect(talk(model.prompts[1])).toEqual(['user: | next']);
+});
+
+test('somebody else’s reset does not stop a private answer', async () => {
+  const begun = gate();
+  const rest = gate();
+  const model = fakeModel(async function* (_, signal) {
+    yield 'To ';
+    begun.open();
+    await rest.opened;
+    signal.throwIfAborted();
+    yield 'you.';
+    return undefined;
+  });
+  const { ask, chat } = chatWith(model);
+  const running = ask('secret', { isPrivate: true, speaker: bob });
+  await begun.opened;
+  await chat.reset({ channelId: 'c1' }, '1');
+  rest.open();
+  expect((await running).text).toBe('To you.');
+});
+
+test('a private exchange is built on by its asker’s private questions only', async () => {
+  const model = sayingModel('Hm.');
+  const { ask } = chatWith(model);
+  await ask('public');
+  await ask('secret', { isPrivate: true, speaker: bob });
+  await ask('openly', { speaker: bob });
+  await ask('again', { isPrivate: true, speaker: bob });
+  await ask('mine', { isPrivate: true });
+  const asked = model.prompts.map((prompt) =>
+    talk(prompt)
+      .filter((line) => line.startsWith('user'))
+      .join(' '),
+  );
+  expect(asked.slice(2)).toEqual([
+    'user: | public user: | openly',
+    'user: | public user: | secret user: | openly user: | again',
+    'user: | public user: | openly user: | mine',
+  ]);
+});
+
+test('a thread has its parent’s system role until it has its own', async () => {
+  const model = sayingModel('Hm.');
+  const { chat, ask } = chatWith(model);
+  const thread = { channelId: 't1', parentId: 'c1' };
+  const roleOf = async () => {
+    await ask('Hi', { place: thread });
+    return model.prompts.at(-1)?.[0]?.content.split('\n').at(-1);
+  };
+  expect(await roleOf()).toBe('Be brief.');
+  await chat.setSystemRole({ channelId: 'c1' }, 'A pirate.');
+  expect(await roleOf()).toBe('A pirate.');
+  await chat.setSystemRole(thread, 'A parrot.');
+  expect(await roleOf()).toBe('A parrot.');
+  await chat.setSystemRole(thread);
+  expect(await roleOf()).toBe('A pirate.');
+});
+
+test('a prompt that the model finds too long is shortened once and asked again', async () => {
+  let refusing = false;
+  const model = fakeModel(async function* () {
+    if (refusing) {
+      refusing = false;
+      throw new ModelError('too-long');
+    }
+    yield 'Hm.';
+    return undefined;
+  });
+  const { ask } = chatWith(model);
+  for (const text of ['1', '2', '3', '4']) await ask(text);
+  refusing = true;
+  expect((await ask('5')).text).toBe('Hm.');
+  expect(talk(model.prompts[4])).toHaveLength(9);
+  expect(talk(model.prompts[5])).toHaveLength(5);
+  await ask('6');
+  expect(talk(model.prompts[6])[0]).toBe('user: | 3');
+});
+
+test('a prompt that stays too long fails with a sentence', async () => {
+  const model = fakeModel(async function* () {
+    yield* [];
+    throw new ModelError('too-long');
+  });
+  const { ask } = chatWith(model);
+  expect((await ask('1')).failure).toMatch(/more text than the language model can read/);
+  expect(model.prompts).toHaveLength(1);
+});
+
+test('a full window begins at the same exchange for many turns', async () => {
+  const model = sayingModel('one two three four five six seven eight nine ten');
+  const { ask } = chatWith(model, { contextTokens: 400 });
+  for (let turn = 0; turn < 60; turn += 1) await ask(`question ${turn}`);
+  const begins = model.prompts.map((prompt) => talk(prompt)[0]);
+  const moves = begins.filter((first, index) => index > 0 && first !== begins[index - 1]).length;
+  expect(moves).toBeGreaterThan(2);
+  expect(moves).toBeLessThan(15);
+});
+
+test.each([
+  ['length', /cut off here: it reached the longest answer/, 2],
+  ['content_filter', /content filter cut the answer off/, 0],
+] as const)('an answer that ended by %s says so', async (finish, note, remembered) => {
+  const model = fakeModel(async function* (): AsyncGenerator<string, Partial<Ending>> {
+    yield 'Once upon a';
+    return { finish };
+  });
+  const { ask } = chatWith(model);
+  const shown = await ask('A story');
+  expect(shown.text).toBe('Once upon a');
+  expect(shown.notes.join()).toMatch(note);
+  await ask('Go on');
+  expect(talk(model.prompts[1]).length - 1).toBe(remembered);
+});
+
+test('a withheld quote is found if it was a question, else the answer says so', async () => {
+  const model = sayingModel('Hm.');
+  const { ask } = chatWith(model);
+  await ask('What is the tallest tree?', { id: 'm1', speaker: bob });
+  const known = await ask('Yes, what?', { quote: { messageId: 'm1' } });
+  expect(known.notes).toEqual([]);
+  expect(model.prompts[1]?.at(-1)?.content).toContain('from @bob (Bob):\n> What is the tallest tree?');
+  const unknown = await ask('And this?', { quote: { messageId: 'm2' } });
+  expect(unknown.notes.join()).toMatch(/can’t read the message you replied to/);
+});
+
+test('an audience that goes away ends the request, the turn and the wait of others', async () => {
+  let closed = false;
+  const model = fakeModel(async function* (_, signal) {
+    try {
+      yield 'Hel';
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    } finally {
+      closed = true;
+    }
+    return undefined;
+  });
+  const { chat, store } = chatWith(model);
+  const asked = question('Hi');
+  const leaving = chat.answer(asked, {
+    waits() {},
+    async reply(answer) {
+      await answer.next();
+      throw new Error('channel deleted');
+    },
+  });
+  await expect(leaving).rejects.toThrow('channel deleted');
+  expect(closed).toBe(true);
+  expect(await store.finish(asked.id, 'late', 1)).toBe(false);
+});
+
+test('an audience that never looks costs no request, and its turn is ended', async () => {
+  const model = sayingModel('Hm.');
+  const { chat, store } = chatWith(model);
+  const asked = question('Hi');
+  const reply = () => Promise.reject(new Error('interaction gone'));
+  await expect(chat.answer(asked, { waits() {}, reply })).rejects.toThrow('interaction gone');
+  expect(model.prompts).toHaveLength(0);
+  expect(await store.finish(asked.id, 'late', 1)).toBe(false);
+});
+
+test('a store that fails is told in a sentence, and the channel goes on', async () => {
+  const model = sayingModel('Hm.');
+  const { chat, store } = chatWith(model);
+  const { audience, shown } = listener();
+  const begin = store.begin;
+  store.begin = () => Promise.reject(new Error('disk full'));
+  await chat.answer(question('one'), audience);
+  expect(shown.failure).toMatch(/Something broke on my side/);
+  store.begin = begin;
+  const next = listener();
+  await chat.answer(question('two'), next.audience);
+  expect(next.shown.text).toBe('Hm.');
+});
+
+test('closing lets the running answer end and tells those who wait', async () => {
+  const begun = gate();
+  const rest = gate();
+  const model = fakeModel(async function* () {
+    yield 'One ';
+    begun.open();
+    await rest.opened;
+    yield 'moment.';
+    return undefined;
+  });
+  const { ask, chat } = chatWith(model);
+  const running = ask('first');
+  const waiting = ask('second');
+  await begun.opened;
+  const closed = chat.close(60_000);
+  rest.open();
+  await closed;
+  expect((await running).text).toBe('One moment.');
+  expect((await waiting).failure).toMatch(/being restarted/);
+  expect((await ask('third')).failure).toMatch(/being restarted/);
+});
+
+test('an answer that outlasts the grace is ended, and what came is kept', async () => {
+  const begun = gate();
+  const model = fakeModel(async function* (_, signal) {
+    yield 'Half.';
+    begun.open();
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    signal.throwIfAborted();
+    return undefined;
+  });
+  const { ask, chat } = chatWith(model);
+  const running = ask('first');
+  await begun.opened;
+  await chat.close(1);
+  expect(await running).toMatchObject({ text: 'Half.', failure: /being restarted/ });
+});

@@ -1,0 +1,92 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Urgency } from '../reply.js';
+
+/**
+ * Discord allows 50 requests a second in all ("Rate Limits", global); two are left for what is sent beside answers.
+ * The library keeps to the limit too, but by queueing in the order of asking, which would make a new answer wait for
+ * other answers' previews.
+ */
+const REQUESTS_A_SECOND = 48;
+
+/** The share of the requests that may be used up when one more of a kind is sent: the rest is kept for what matters more. */
+const share: Readonly<Record<Urgency, number>> = { text: 1, preview: 0.8, sign: 0.5 };
+
+export type DiscordPace = ReturnType<typeof createPace>;
+
+/** Says when a request to Discord may be sent: in all, and previews in each bucket. */
+export function createPace(requestsASecond = REQUESTS_A_SECOND) {
+  const sent: number[] = [];
+  const queues: Readonly<Record<Urgency, Set<() => void>>> = { text: new Set(), preview: new Set(), sign: new Set() };
+  const heldUntil = new Map<string, number>();
+  let timer: NodeJS.Timeout | undefined;
+
+  const room = (urgency: Urgency): number => Math.floor(requestsASecond * share[urgency]) - sent.length;
+
+  /** Lets go whoever may, the most urgent first, and comes back when the next may. */
+  function advance(): void {
+    const now = performance.now();
+    while (sent[0] !== undefined && sent[0] <= now - 1000) sent.shift();
+    for (const urgency of ['text', 'preview', 'sign'] as const) {
+      for (const go of queues[urgency]) {
+        if (room(urgency) <= 0) break;
+        queues[urgency].delete(go);
+        sent.push(now);
+        go();
+      }
+    }
+    clearTimeout(timer);
+    const isWaitedFor = Object.values(queues).some(({ size }) => size > 0);
+    if (isWaitedFor) timer = setTimeout(advance, Math.max(1, (sent[0] ?? now) + 1000 - now));
+  }
+
+  return {
+    /** Whether so many requests are being sent that an answer had better be shown in few. */
+    get isCrowded(): boolean {
+      advance();
+      return room('sign') <= 0;
+    },
+
+    /** Waits until one more request may be sent. Rejects with the signal's reason when it aborts before. */
+    async allow(urgency: Urgency, signal?: AbortSignal): Promise<void> {
+      signal?.throwIfAborted();
+      await new Promise<void>((resolve, reject) => {
+        const giveUp = () => {
+          queues[urgency].delete(go);
+          reject(signal?.reason);
+        };
+        const go = () => {
+          signal?.removeEventListener('abort', giveUp);
+          resolve();
+        };
+        queues[urgency].add(go);
+        signal?.addEventListener('abort', giveUp, { once: true });
+        advance();
+      });
+    },
+
+    /** Waits while previews are held back in a bucket. Rejects with the signal's reason when it aborts before. */
+    async bucket(key: string, signal?: AbortSignal): Promise<void> {
+      const waitMs = (heldUntil.get(key) ?? 0) - performance.now();
+      if (waitMs > 0) await wait(waitMs, undefined, { ref: false, ...(signal && { signal }) });
+    },
+
+    /** Learns from an answer's headers: the last edit that a bucket allows is kept for the final text. */
+    learn(method: string, path: string, header: (name: string) => string | null): void {
+      const key = method === 'PATCH' && bucketOf(path);
+      const remaining = header('x-ratelimit-remaining');
+      const resetAfter = Number(header('x-ratelimit-reset-after'));
+      if (!key || remaining === null || Number(remaining) > 1 || !(resetAfter > 0)) return;
+      forgetPast(heldUntil);
+      heldUntil.set(key, performance.now() + resetAfter * 1000);
+    },
+  };
+}
+
+/** The channel, or the token of an interaction, whose messages a path edits. */
+const bucketOf = (path: string): string | undefined =>
+  /^\/channels\/(\d+)\/messages\/\d+$/.exec(path)?.[1] ?? /^\/webhooks\/\d+\/([^/]+)\/messages\//.exec(path)?.[1];
+
+function forgetPast(heldUntil: Map<string, number>): void {
+  const now = performance.now();
+  for (const [key, until] of heldUntil) if (until <= now) heldUntil.delete(key);
+}

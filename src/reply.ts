@@ -1,0 +1,208 @@
+import type { Answer } from './chat.js';
+import { explain } from './errors.js';
+import { split } from './split.js';
+
+/** How much a request matters where only so many may be sent: new and final texts, previews, signs of life. */
+export type Urgency = 'text' | 'preview' | 'sign';
+
+/** Where an answer is shown: a row of messages that can be added to and edited. */
+export interface Surface {
+  /** Stands above the answer; may be empty. */
+  readonly head: string;
+  /** How many messages can be added; of a longer answer, the rest becomes a file in the last. */
+  readonly maxMessages: number;
+  /** Whether requests are scarce just now. */
+  readonly isCrowded: boolean;
+  /** Waits until a request may be sent. Rejects when the signal aborts before. */
+  allow(urgency: Urgency, signal?: AbortSignal): Promise<void>;
+  /** Shows for about ten seconds that an answer is on its way. */
+  giveSign(): Promise<void>;
+  /** Adds a message, with a file if there is one. `index` counts from 0. */
+  create(index: number, text: string, file?: string): Promise<void>;
+  /** Replaces a message's text. */
+  edit(index: number, text: string): Promise<void>;
+  /** Whether an error means that nothing more can be shown here. */
+  isGone(error: unknown): boolean;
+}
+
+/** How an answer grows before a person's eyes. Times in milliseconds. */
+export interface Pace {
+  /** Between the beginnings of two rounds of edits. */
+  readonly roundMs: number;
+  /** From the first text to its showing: a very short answer is whole by then and costs a single request. */
+  readonly gatherMs: number;
+  /** The same where requests are scarce. */
+  readonly crowdedMs: number;
+  /** A sign of life is given when there is no text for so long. */
+  readonly signMs: number;
+  /** How long after a sign the next one is due. */
+  readonly signAgainMs: number;
+}
+
+/** Typing shows for ten seconds on Discord; five edits in five seconds are allowed in a channel. */
+export const discordPace: Pace = { roundMs: 1200, gatherMs: 4, crowdedMs: 1000, signMs: 350, signAgainMs: 8000 };
+
+const MESSAGE_LENGTH = 2000;
+
+/**
+ * Shows an answer while it is being written, in as few requests as that takes: a sign of life while nothing comes, the
+ * first text at once, then a round of edits each `roundMs`, and the whole text right after its end. A failure is told
+ * in a sentence: below what had come, or alone.
+ *
+ * @throws what the surface throws where the text could not be shown
+ */
+export async function paintReply(answer: Answer, surface: Surface, pace: Pace = discordPace): Promise<void> {
+  const page = readPage(answer);
+  const shown: string[] = [];
+  const layOut = createLayout(surface, page);
+
+  /** Brings every message up to date; each gets the text as it is at the moment when its request may go. */
+  const round = async (urgency: Urgency, signal?: AbortSignal) => {
+    for (let index = 0; index < layOut().length; index++) {
+      if (layOut()[index]?.text === shown[index]) continue;
+      const isNew = index >= shown.length;
+      await surface.allow(isNew ? 'text' : urgency, signal);
+      const { text = '', file } = layOut()[index] ?? {};
+      await (isNew ? surface.create(index, text, file) : surface.edit(index, text));
+      shown[index] = text;
+    }
+  };
+
+  await signUntilText(page, surface, pace);
+  await earlier(page.end, after(surface.isCrowded ? pace.crowdedMs : pace.gatherMs));
+  while (!page.hasEnded) {
+    const next = after(pace.roundMs);
+    await round('preview', page.ending).catch((error) => {
+      // What this round did not show, the next one does; only the last has to succeed.
+      if (surface.isGone(error)) throw error;
+    });
+    await earlier(page.end, next);
+    await page.grown();
+  }
+  await round('text');
+}
+
+/** Keeps up a sign of life until the first text or the end. */
+async function signUntilText(page: Page, surface: Surface, { signMs, signAgainMs }: Pace): Promise<void> {
+  const text = page.grown();
+  const started = new AbortController();
+  let isWaiting = true;
+  const stopWaiting = () => {
+    isWaiting = false;
+    started.abort();
+  };
+  text.then(stopWaiting);
+  for (let waitMs = signMs; isWaiting; waitMs = signAgainMs) {
+    await earlier(text, after(waitMs));
+    // Not awaited, so that the first text need not wait for it; and a sign that can't be given is no loss.
+    if (isWaiting)
+      surface
+        .allow('sign', started.signal)
+        .then(surface.giveSign, () => {})
+        .catch(() => {});
+  }
+}
+
+/** One message of a reply. */
+interface Message {
+  readonly text: string;
+  readonly file?: string;
+}
+
+/** Lays the page out as messages, anew whenever it has grown. */
+function createLayout({ head, maxMessages }: Surface, page: Page): () => readonly Message[] {
+  let laidOut: readonly Message[] = [];
+  let length = -1;
+  let ended = false;
+  return () => {
+    if (page.text.length !== length || page.hasEnded !== ended) {
+      length = page.text.length;
+      ended = page.hasEnded;
+      laidOut = page.text.trim() === '' ? [] : withinMost(maxMessages, head + page.text, page);
+    }
+    return laidOut;
+  };
+}
+
+function withinMost(most: number, whole: string, { hasEnded, notes }: Page): readonly Message[] {
+  const parts = split(whole, MESSAGE_LENGTH);
+  const messages = withNotes(
+    parts.map(({ text }) => text),
+    notes,
+  ).map((text) => ({ text }));
+  if (messages.length <= most) return messages;
+  const first = messages.slice(0, most - 1);
+  const rest = whole.slice(parts[most - 1]?.from);
+  return hasEnded ? [...first, { text: withNotes(['The rest is in the file.'], notes).join('\n'), file: rest }] : first;
+}
+
+/** Notes stand below the answer in small print, and in a message of their own where they don't fit the last. */
+function withNotes(texts: readonly string[], notes: readonly string[]): readonly string[] {
+  if (notes.length === 0) return texts;
+  const smallPrint = notes.map((note) => `-# ${note}`).join('\n');
+  const last = `${texts.at(-1)}\n${smallPrint}`;
+  return last.length <= MESSAGE_LENGTH ? [...texts.slice(0, -1), last] : [...texts, smallPrint];
+}
+
+/** An answer as far as it has come. */
+interface Page {
+  readonly text: string;
+  readonly notes: readonly string[];
+  readonly hasEnded: boolean;
+  /** Aborts at the end, for what is worth doing only until then. */
+  readonly ending: AbortSignal;
+  readonly end: Promise<void>;
+  /** Resolves when there is text that was not there when it last resolved, or at the end. */
+  grown(): Promise<void>;
+}
+
+function readPage(answer: Answer): Page {
+  const ending = new AbortController();
+  let text = '';
+  let notes: readonly string[] = [];
+  let seen = 0;
+  let wake = () => {};
+
+  const read = async () => {
+    try {
+      let piece = await answer.next();
+      for (; !piece.done; piece = await answer.next()) {
+        text += piece.value;
+        if (text.trim() !== '') wake();
+      }
+      notes = piece.value;
+    } catch (error) {
+      if (text.trim() === '') text = explain(error);
+      else notes = [explain(error)];
+    }
+    ending.abort();
+    wake();
+  };
+
+  const end = read();
+  return {
+    get text() {
+      return text;
+    },
+    get notes() {
+      return notes;
+    },
+    get hasEnded() {
+      return ending.signal.aborted;
+    },
+    ending: ending.signal,
+    end,
+    async grown() {
+      if (text.length === seen && !ending.signal.aborted) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      seen = text.length;
+    },
+  };
+}
+
+const after = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
+
+const earlier = (one: Promise<void>, other: Promise<void>): Promise<void> => Promise.race([one, other]);

@@ -1,4 +1,5 @@
 import type { SingleCommand } from '../src/command.js';
+import { UserError } from '../src/errors.js';
 
 export default {
   name: 'ask',
@@ -9,7 +10,9 @@ export default {
   ],
   isPrivate: ({ flag }) => flag('private'),
   async run({ ask, text }) {
-    await ask(text('prompt') ?? '');
+    const prompt = text('prompt')?.trim();
+    if (!prompt) throw new UserError('Write what you want to know.');
+    await ask(prompt);
     return undefined;
   },
 } satisfies SingleCommand;

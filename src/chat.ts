@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ModelError, Stopped } from './errors.js';
 import { openDoor, openLanes } from './lanes.js';
@@ -19,8 +20,8 @@ export interface Store {
   end(id: string, how: Spoilt, failure: string, answer: string): Promise<void>;
   /** The channel's exchanges that a prompt may hold, oldest first: the public ones, and one person's private ones. */
   exchanges(channelId: string, privateTo?: string): Promise<readonly Exchange[]>;
-  /** Prompts of this channel begin with the exchange `from` from now on. */
-  moveWindow(channelId: string, from: number): Promise<void>;
+  /** Prompts of this channel, or one person's private ones, begin with the exchange `from` from now on. */
+  moveWindow(channelId: string, from: number, privateTo?: string): Promise<void>;
   /** A question that was asked in this channel for everybody to see. */
   question(channelId: string, id: string): Promise<Question | undefined>;
   /** Forgets what was said in the channel, but others' private exchanges, and stops a turn. Counts the exchanges. */
@@ -90,7 +91,7 @@ export function createChat({ store, model, count, log, systemPrompt, contextToke
     try {
       if (!(await begin(turn))) return;
       if (isBehind) audience.waits();
-      await lane;
+      await earlier(lane, aborted(turn.stop.signal));
       turn.isRunning = true;
       await show(turn, audience);
     } finally {
@@ -152,7 +153,8 @@ export function createChat({ store, model, count, log, systemPrompt, contextToke
   async function finish(turn: Turn, ending: Ending, ms: number): Promise<void> {
     const { question, text } = turn;
     if (ending.finish === 'content_filter') return spoil(turn, new ModelError('filtered'));
-    await store.finish(question.id, text, tokensOfExchange(question, text, count));
+    const isKept = await store.finish(question.id, text, tokensOfExchange(question, text, count));
+    if (!isKept) throw turn.stop.signal.reason ?? wasReset();
     turn.isOver = true;
     log.info({ turn: question.id, channel: question.place.channelId, ms, ...ending }, 'turn answered');
   }
@@ -173,7 +175,7 @@ export function createChat({ store, model, count, log, systemPrompt, contextToke
   async function* ask(question: Question, signal: AbortSignal): AsyncGenerator<string, Ending> {
     const role = await systemRole(question.place);
     const { channelId } = question.place;
-    const history = await store.exchanges(channelId, question.isPrivate ? question.speaker.id : undefined);
+    const history = await store.exchanges(channelId, privateTo(question));
     const prompt = buildPrompt(role, history, question, contextTokens, count);
     await keepWindow(question, history, prompt.exchanges);
     let isShown = false;
@@ -190,11 +192,11 @@ export function createChat({ store, model, count, log, systemPrompt, contextToke
     }
   }
 
-  /** The next prompt begins where this one began. A private view of the channel moves nothing for the others. */
+  /** The next prompt begins where this one began. */
   async function keepWindow(question: Question, all: readonly Exchange[], kept: readonly Exchange[]): Promise<void> {
-    if (question.isPrivate || kept.length === all.length) return;
+    if (kept.length === all.length) return;
     const from = kept[0]?.seq ?? (all.at(-1)?.seq ?? 0) + 1;
-    await store.moveWindow(question.place.channelId, from);
+    await store.moveWindow(question.place.channelId, from, privateTo(question));
   }
 
   return {
@@ -231,22 +233,28 @@ export function createChat({ store, model, count, log, systemPrompt, contextToke
           (!question.isPrivate || question.speaker.id === askerId),
       );
       const forgotten = await store.reset(channelId, askerId, turn?.question.id);
-      turn?.stop.abort(new Stopped('reset', 'Stopped, because the conversation was reset.'));
+      turn?.stop.abort(wasReset());
       return forgotten;
     },
 
-    /** Lets running answers end, for `graceMs` at most; questions that wait are told to ask again. */
-    async close(graceMs: number): Promise<void> {
+    /**
+     * Lets running answers end, for `graceMs` at most, and their last texts be shown, for `lastTextsMs` more. Questions
+     * that wait are told at once to ask again.
+     */
+    async close(graceMs: number, lastTextsMs = 1500): Promise<void> {
       closing = true;
       for (const { isRunning, stop } of turns.keys()) if (!isRunning) stop.abort(restarting());
-      const grace = setTimeout(() => {
-        for (const { stop } of turns.keys()) stop.abort(restarting());
-      }, graceMs);
-      await Promise.allSettled(turns.values());
-      clearTimeout(grace);
+      const allShown = Promise.allSettled(turns.values()).then(() => {});
+      await earlier(allShown, delay(graceMs, undefined, { ref: false }));
+      for (const { stop } of turns.keys()) stop.abort(restarting());
+      await earlier(allShown, delay(lastTextsMs, undefined, { ref: false }));
     },
   };
 }
+
+const privateTo = ({ isPrivate, speaker }: Question): string | undefined => (isPrivate ? speaker.id : undefined);
+
+const wasReset = () => new Stopped('reset', 'Stopped, because the conversation was reset.');
 
 const restarting = () => new Stopped('restart', 'I am being restarted. Please ask again in a moment.');
 
@@ -264,6 +272,16 @@ function remarks({ quote }: Question, { finish }: Ending): string[] {
     lines.push('I can’t read the message you replied to: Discord withholds its text from me.');
   return lines;
 }
+
+const earlier = async (one: Promise<unknown>, other: Promise<unknown>): Promise<void> => {
+  await Promise.race([one, other]);
+};
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 
 /** Passes everything on, and tells each piece before it does. */
 async function* overhear<R>(

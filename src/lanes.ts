@@ -3,8 +3,6 @@ export type Leave = () => void;
 
 /** A door that lets a number of visitors be inside at a time, the others in the order in which they came. */
 export interface Door {
-  /** Whether somebody who came now would have to wait. */
-  readonly full: boolean;
   /** Whether nobody is inside or waiting. */
   readonly empty: boolean;
   /**
@@ -32,9 +30,6 @@ export function openDoor(places: number): Door {
   };
 
   return {
-    get full() {
-      return inside >= places;
-    },
     get empty() {
       return inside === 0 && waiting.size === 0;
     },

@@ -22,16 +22,23 @@ export function createLog(level: string, secrets: readonly string[], write: (lin
 }
 
 /** The fields of errors that tell a cause and can hold nobody's words. */
-const telling = ['code', 'status', 'method', 'url', 'failure', 'type', 'syscall'] as const;
+const telling = ['code', 'status', 'method', 'url', 'failure', 'type', 'param', 'syscall'] as const;
+
+/** As much of a server's sentence as tells the cause; further on, some repeat what they were sent. */
+const MESSAGE_LENGTH = 300;
 
 function describe(error: unknown): unknown {
-  if (!(error instanceof Error)) return error === undefined ? undefined : { message: String(error) };
+  if (!(error instanceof Error)) return error === undefined ? undefined : { message: cut(String(error)) };
   const fields = Object.entries(error).filter(([field]) => telling.some((name) => name === field));
   return {
     name: error.name,
-    message: error.message,
+    // These two quote what could not be read.
+    ...(error.name !== 'SyntaxError' && error.name !== 'ZodError' && { message: cut(error.message) }),
     ...Object.fromEntries(fields),
-    stack: error.stack,
+    at: error.stack?.match(/^ {4}at .*$/gm)?.map((line) => line.slice(7)),
     ...(error.cause !== undefined && { cause: describe(error.cause) }),
   };
 }
+
+const cut = (message: string): string =>
+  message.length > MESSAGE_LENGTH ? `${message.slice(0, MESSAGE_LENGTH)} …` : message;

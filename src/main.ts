@@ -10,13 +10,17 @@ import { createModel } from './model/model.js';
 import { openStore } from './store.js';
 import { loadTokenizer } from './tokens.js';
 
-/** How long running answers may take to end when the process is asked to. */
-const GRACE_MS = 10_000;
+/** How long running answers may take to end when the process is asked to; containers give ten seconds in all. */
+const GRACE_MS = 8_000;
 
 /** Starts the bot: settings, store, model, chat, Discord; and the way back when the process is to end. */
 async function start(config: Config): Promise<void> {
   const secrets = [config.DISCORD_TOKEN, config.OPENAI_API_KEY ?? ''];
   const log = createLog(config.LOG_LEVEL, secrets, (line) => process.stderr.write(line));
+  process.on('uncaughtException', (err) => {
+    log.fatal({ err }, 'a fault in Parley');
+    process.exit(1);
+  });
   const commands = await loadCommands(new URL('../commands/', import.meta.url));
   const store = openStore(config.DATABASE_PATH);
   const chat = createChat({
@@ -49,7 +53,8 @@ async function start(config: Config): Promise<void> {
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
 
-  console.log(`Parley answers as ${bot.name} in ${bot.servers} servers, with ${config.OPENAI_MODEL}.`);
+  const servers = bot.servers === 1 ? '1 server' : `${bot.servers} servers`;
+  console.log(`Parley answers as ${bot.name} in ${servers}, with ${config.OPENAI_MODEL}.`);
   console.log(`Add it to a server: ${bot.invite}`);
 }
 

@@ -6,9 +6,16 @@ export const migrations: readonly string[] = [
   `
   CREATE TABLE channels (
     id TEXT PRIMARY KEY,
-    system_role TEXT,
-    -- The history in a prompt begins with the first exchange whose seq is at least this.
-    window_from INTEGER NOT NULL DEFAULT 0
+    system_role TEXT
+  ) STRICT, WITHOUT ROWID;
+
+  -- The history in a prompt begins with the first exchange whose seq is at least this. A person whose private exchanges
+  -- count has a window of their own; everybody's has an empty name.
+  CREATE TABLE windows (
+    channel_id TEXT NOT NULL,
+    private_to TEXT NOT NULL,
+    begins INTEGER NOT NULL,
+    PRIMARY KEY (channel_id, private_to)
   ) STRICT, WITHOUT ROWID;
 
   -- One row for each question ever taken. It stays when its text is forgotten, so that the question is not taken again.
@@ -28,5 +35,6 @@ export const migrations: readonly string[] = [
   ) STRICT;
 
   CREATE INDEX exchanges ON turns (channel_id, seq) WHERE state = 'answered' AND question IS NOT NULL;
+  CREATE INDEX remains ON turns (channel_id) WHERE state IN ('stopped', 'failed') AND question IS NOT NULL;
   `,
 ];

@@ -3,6 +3,8 @@ export interface Speaker {
   readonly id: string;
   readonly handle: string;
   readonly name: string;
+  /** Set where it is no person: the bot itself, or another app or webhook, whose name anybody may have chosen. */
+  readonly isApp?: 'me' | 'other';
 }
 
 /** The message that a question replies to. Its text is missing where Discord withheld it. */
@@ -55,7 +57,7 @@ export const readingRules = [
 export function renderQuestion({ speaker, text, quote, attachments }: Question): string {
   const lines: string[] = [];
   if (quote?.text !== undefined) {
-    const quoted = quote.speaker ? nameOf(quote.speaker) : 'somebody';
+    const quoted = quote.speaker ? authorOf(quote.speaker) : 'somebody';
     lines.push(
       `${nameOf(speaker)} replies to this message from ${quoted}:`,
       ...linesOf(quote.text).map((line) => `> ${line}`),
@@ -67,6 +69,11 @@ export function renderQuestion({ speaker, text, quote, attachments }: Question):
     lines.push(`Attached: ${JSON.stringify(oneLine(name))} (${oneLine(type)}, ${sizeOf(bytes)})`);
   }
   return lines.join('\n');
+}
+
+function authorOf(speaker: Speaker): string {
+  if (speaker.isApp === 'me') return 'you';
+  return speaker.isApp ? `the app ${nameOf(speaker)}` : nameOf(speaker);
 }
 
 /** The handle comes first and holds no white space or bracket, so that no display name can imitate it. */

@@ -1,5 +1,5 @@
 import type { Answer } from './chat.js';
-import { explain } from './errors.js';
+import { explain, ModelError } from './errors.js';
 import { split } from './split.js';
 
 /** How much a request matters where only so many may be sent: new and final texts, previews, signs of life. */
@@ -17,7 +17,7 @@ export interface Surface {
   allow(urgency: Urgency, signal?: AbortSignal): Promise<void>;
   /** Shows for about ten seconds that an answer is on its way. */
   giveSign(): Promise<void>;
-  /** Adds a message, with a file if there is one. `index` counts from 0. */
+  /** Adds a message, with a file if there is one. `index` counts from 0. Repeated after a failure, it adds none twice. */
   create(index: number, text: string, file?: string): Promise<void>;
   /** Replaces a message's text. */
   edit(index: number, text: string): Promise<void>;
@@ -37,10 +37,22 @@ export interface Pace {
   readonly signMs: number;
   /** How long after a sign the next one is due. */
   readonly signAgainMs: number;
+  /** After how long the whole text is tried again if it could not be shown; each further time after twice as long. */
+  readonly againMs: number;
 }
 
 /** Typing shows for ten seconds on Discord; five edits in five seconds are allowed in a channel. */
-export const discordPace: Pace = { roundMs: 1200, gatherMs: 4, crowdedMs: 1000, signMs: 350, signAgainMs: 8000 };
+export const discordPace: Pace = {
+  roundMs: 1200,
+  gatherMs: 4,
+  crowdedMs: 1000,
+  signMs: 350,
+  signAgainMs: 8000,
+  againMs: 1000,
+};
+
+/** With the waits in between, this is about a minute. */
+const LAST_ROUNDS = 7;
 
 const MESSAGE_LENGTH = 2000;
 
@@ -54,6 +66,7 @@ const MESSAGE_LENGTH = 2000;
 export async function paintReply(answer: Answer, surface: Surface, pace: Pace = discordPace): Promise<void> {
   const page = readPage(answer);
   const shown: string[] = [];
+  const failed = new Set<number>();
   const layOut = createLayout(surface, page);
 
   /** Brings every message up to date; each gets the text as it is at the moment when its request may go. */
@@ -62,10 +75,21 @@ export async function paintReply(answer: Answer, surface: Surface, pace: Pace = 
       if (layOut()[index]?.text === shown[index]) continue;
       const isNew = index >= shown.length;
       await surface.allow(isNew ? 'text' : urgency, signal);
-      const { text = '', file } = layOut()[index] ?? {};
-      await (isNew ? surface.create(index, text, file) : surface.edit(index, text));
-      shown[index] = text;
+      const message = layOut()[index];
+      if (!message) return;
+      if (isNew) await create(index, message);
+      else await surface.edit(index, message.text);
+      shown[index] = message.text;
     }
+  };
+
+  /** A create that failed may have taken effect all the same; then the text of that time stands there. */
+  const create = async (index: number, { text, file }: Message) => {
+    const isRepeated = failed.has(index);
+    failed.add(index);
+    await surface.create(index, text, file);
+    failed.delete(index);
+    if (isRepeated) await surface.edit(index, text);
   };
 
   await signUntilText(page, surface, pace);
@@ -79,7 +103,19 @@ export async function paintReply(answer: Answer, surface: Surface, pace: Pace = 
     await earlier(page.end, next);
     await page.grown();
   }
-  await round('text');
+  await insist(() => round('text'), surface, pace.againMs);
+}
+
+/** Tries until it succeeds, unless nothing more can be shown, or a minute has passed. */
+async function insist(show: () => Promise<void>, surface: Surface, againMs: number): Promise<void> {
+  for (let rounds = 1; ; rounds++) {
+    try {
+      return await show();
+    } catch (error) {
+      if (surface.isGone(error) || rounds === LAST_ROUNDS) throw error;
+    }
+    await after(againMs * 2 ** (rounds - 1));
+  }
 }
 
 /** Keeps up a sign of life until the first text or the end. */
@@ -126,14 +162,18 @@ function createLayout({ head, maxMessages }: Surface, page: Page): () => readonl
 
 function withinMost(most: number, whole: string, { hasEnded, notes }: Page): readonly Message[] {
   const parts = split(whole, MESSAGE_LENGTH);
+  // What is nothing but the beginning of a code block, say, shows nothing.
+  if (parts.length === 0) return hasEnded ? [{ text: explain(new ModelError('empty')) }] : [];
   const messages = withNotes(
     parts.map(({ text }) => text),
     notes,
   ).map((text) => ({ text }));
+  // The last message is kept for the end: only then is it known whether it holds a text or a file.
+  if (!hasEnded) return messages.slice(0, most - 1);
   if (messages.length <= most) return messages;
-  const first = messages.slice(0, most - 1);
   const rest = whole.slice(parts[most - 1]?.from);
-  return hasEnded ? [...first, { text: withNotes(['The rest is in the file.'], notes).join('\n'), file: rest }] : first;
+  const last = { text: withNotes(['The rest is in the file.'], notes).join('\n'), file: rest };
+  return [...messages.slice(0, most - 1), last];
 }
 
 /** Notes stand below the answer in small print, and in a message of their own where they don't fit the last. */

@@ -31,13 +31,14 @@ export function openStore(path: string): Store {
   const selectExchanges = database.prepare(
     `SELECT seq, question, answer, tokens FROM turns
      WHERE channel_id = :channelId AND state = 'answered' AND question IS NOT NULL
-       AND seq >= coalesce((SELECT window_from FROM channels WHERE id = :channelId), 0)
+       AND seq >= coalesce((SELECT max(begins) FROM windows
+                            WHERE channel_id = :channelId AND private_to IN ('', :privateTo)), 0)
        AND (private = 0 OR asker_id = :privateTo)
      ORDER BY seq`,
   );
   const upsertWindow = database.prepare(
-    `INSERT INTO channels (id, window_from) VALUES (:channelId, :from)
-     ON CONFLICT (id) DO UPDATE SET window_from = max(window_from, :from)`,
+    `INSERT INTO windows (channel_id, private_to, begins) VALUES (:channelId, :privateTo, :from)
+     ON CONFLICT (channel_id, private_to) DO UPDATE SET begins = max(begins, :from)`,
   );
   const selectQuestion = database.prepare<[string, string], { question: string }>(
     'SELECT question FROM turns WHERE id = ? AND channel_id = ? AND private = 0 AND question IS NOT NULL',
@@ -49,7 +50,8 @@ export function openStore(path: string): Store {
   );
   const forgetRemains = database.prepare(
     `UPDATE turns SET question = NULL, answer = NULL, tokens = NULL
-     WHERE channel_id = :channelId AND state IN ('stopped', 'failed') AND (private = 0 OR asker_id = :askerId)`,
+     WHERE channel_id = :channelId AND state IN ('stopped', 'failed') AND question IS NOT NULL
+       AND (private = 0 OR asker_id = :askerId)`,
   );
   const selectRole = database.prepare<[string], { role: string | null }>(
     'SELECT system_role AS role FROM channels WHERE id = ?',
@@ -83,17 +85,20 @@ export function openStore(path: string): Store {
       endTurn.run({ id, state, failure, answer: answer || null, endedAt: Date.now() });
     },
     async exchanges(channelId, privateTo) {
-      return selectExchanges.all({ channelId, privateTo: privateTo ?? null }).map(readExchange);
+      return selectExchanges.all({ channelId, privateTo: privateTo ?? '' }).map(readExchange);
     },
-    async moveWindow(channelId, from) {
-      upsertWindow.run({ channelId, from });
+    async moveWindow(channelId, from, privateTo) {
+      upsertWindow.run({ channelId, from, privateTo: privateTo ?? '' });
     },
     async question(channelId, id) {
       const row = selectQuestion.get(id, channelId);
       return row && readQuestion(row.question);
     },
     async reset(channelId, askerId, running) {
-      return reset.immediate(channelId, askerId, running);
+      const forgotten = reset.immediate(channelId, askerId, running);
+      // Until it is written back, the log beside the file still holds the words.
+      database.pragma('wal_checkpoint(TRUNCATE)');
+      return forgotten;
     },
     async systemRole(channelId) {
       return selectRole.get(channelId)?.role ?? undefined;

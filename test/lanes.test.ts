@@ -61,7 +61,7 @@ test('who has come in stays in, whatever their signal says later', async () => {
   leave();
   const leaveNext = await next;
   late.abort();
-  expect(door.full).toBe(true);
+  expect(door.empty).toBe(false);
   leaveNext();
   expect(door.empty).toBe(true);
 });

@@ -37,6 +37,18 @@ test('of an error, what tells the cause is written, and not what people wrote', 
   expect(lines[0]).not.toContain('dear diary');
 });
 
+test('an error that quotes what it could not read is written without it', () => {
+  const { log, lines } = logged();
+  try {
+    JSON.parse('dear diary');
+  } catch (err) {
+    log.warn({ err }, 'not read');
+  }
+  log.warn({ err: new Error(`no: ${'x'.repeat(400)} dear diary`) }, 'refused');
+  expect(lines).toHaveLength(2);
+  expect(lines.join('')).not.toContain('diary');
+});
+
 test('the level says how much is written', () => {
   const { log, lines } = logged('warn');
   log.info('not this');

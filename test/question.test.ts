@@ -15,6 +15,12 @@ test('a quoted message is marked and has its author', () => {
   );
 });
 
+test('a quoted app is called one, whatever its name, and the bot’s own words are its own', () => {
+  const quoteOf = (isApp: 'me' | 'other') => ({ messageId: '9', speaker: { ...bob, isApp }, text: 'Yes' });
+  expect(renderQuestion(question('Why?', { quote: quoteOf('other') }))).toContain('from the app @bob (Bob):');
+  expect(renderQuestion(question('Why?', { quote: quoteOf('me') }))).toContain('from you:');
+});
+
 test('a quote whose text is withheld leaves no trace', () => {
   expect(renderQuestion(question('Why?', { quote: { messageId: '9', speaker: bob } }))).toBe('@ada (Ada):\n| Why?');
 });

@@ -4,7 +4,7 @@ import { ModelError } from '../src/errors.js';
 import { paintReply, type Surface, type Urgency } from '../src/reply.js';
 import { gate } from './fakes.js';
 
-const pace = { roundMs: 40, gatherMs: 4, crowdedMs: 60, signMs: 30, signAgainMs: 30 };
+const pace = { roundMs: 40, gatherMs: 4, crowdedMs: 60, signMs: 30, signAgainMs: 30, againMs: 5 };
 
 /** A surface that keeps what it shows and each request that it took. */
 function fakeSurface(told: Partial<Surface> = {}) {
@@ -182,6 +182,12 @@ test('a failure amid an answer is told below what had come, outside of its code'
   ]);
 });
 
+test('an answer that shows nothing is told as empty', async () => {
+  const { surface, messages } = fakeSurface();
+  await paintReply(pieces(['```js'], 0), surface, pace);
+  expect(messages).toEqual(['The language model gave an empty answer. Please try again, or put it another way.']);
+});
+
 test('notes that do not fit the last message get one of their own', async () => {
   const { surface, messages } = fakeSurface();
   await paintReply(pieces(['x'.repeat(1995)], 0, ['Cut off.']), surface, pace);
@@ -234,6 +240,46 @@ test('a preview that fails is made good by the next', async () => {
     pace,
   );
   expect(fake.messages).toEqual(['word '.repeat(30).trim()]);
+});
+
+test('a whole text that can’t be shown at once is tried again', async () => {
+  let failures = 3;
+  const fake = fakeSurface();
+  const { create } = fake.surface;
+  const surface: Surface = {
+    ...fake.surface,
+    async create(index, text) {
+      if (failures-- > 0) throw new Error('socket closed');
+      await create(index, text);
+    },
+  };
+  await paintReply(pieces(['Hello.'], 0), surface, pace);
+  expect(fake.messages).toEqual(['Hello.']);
+});
+
+test('a create that took effect though its answer was lost is brought up to date', async () => {
+  let isLost = true;
+  const fake = fakeSurface();
+  const surface: Surface = {
+    ...fake.surface,
+    // As with a nonce that Discord enforces: the first message stays, whatever is sent again.
+    async create(index, text) {
+      fake.messages[index] ??= text;
+      if (!isLost) return;
+      isLost = false;
+      throw new Error('socket closed');
+    },
+  };
+  await paintReply(pieces(['One ', 'two ', 'three.'], 30), surface, pace);
+  expect(fake.messages).toEqual(['One two three.']);
+});
+
+test('where only so many messages are allowed, a growing answer keeps the last for the file', async () => {
+  const { surface, messages, files } = fakeSurface({ maxMessages: 3 });
+  const lines = Array.from({ length: 300 }, (_, index) => `${index}. A line of some length.\n`);
+  await paintReply(pieces(lines, 1), surface, { ...pace, roundMs: 5 });
+  expect(messages).toHaveLength(3);
+  expect([...messages.slice(0, 2), ...files].join('\n').trim()).toBe(lines.join('').trim());
 });
 
 test('where nothing more can be shown, painting ends', async () => {

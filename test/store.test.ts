@@ -115,8 +115,8 @@ test('what was forgotten is gone from the file', async () => {
   const store = openStore(path);
   await answered(store, 'the-secret-word');
   await store.reset('c1', '1', undefined);
+  for (const file of [path, `${path}-wal`]) expect(readFileSync(file).includes('the-secret-word')).toBe(false);
   await store.close();
-  expect(readFileSync(path).includes('the-secret-word')).toBe(false);
 });
 
 test('the window only moves forward', async () => {
@@ -125,6 +125,16 @@ test('the window only moves forward', async () => {
   await store.moveWindow('c1', 3);
   await store.moveWindow('c1', 2);
   expect(await said(store)).toEqual(['three']);
+});
+
+test('a private window is its person’s own, and begins no earlier than everybody’s', async () => {
+  const store = openStore(':memory:');
+  for (const text of ['one', 'two', 'three', 'four']) await answered(store, text);
+  await store.moveWindow('c1', 2);
+  await store.moveWindow('c1', 3, bob.id);
+  expect(await said(store)).toEqual(['two', 'three', 'four']);
+  expect(await said(store, 'c1', bob.id)).toEqual(['three', 'four']);
+  expect(await said(store, 'c1', '1')).toEqual(['two', 'three', 'four']);
 });
 
 test('the system role can be taken back', async () => {

@@ -1,30 +1,29 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   type RESTGetCurrentApplicationResult as Application,
   ApplicationFlags,
   Client,
+  DefaultRestOptions,
   DiscordAPIError,
   Events,
   GatewayCloseCodes,
   GatewayIntentBits,
-  type Message,
   OAuth2Scopes,
   Options,
   Partials,
   PermissionFlagsBits,
   REST,
+  type RESTOptions,
   Routes,
 } from 'discord.js';
 import type { Logger } from 'pino';
-import type { Audience, Chat } from '../chat.js';
+import type { Chat } from '../chat.js';
 import type { Command } from '../command.js';
 import { ConfigError } from '../errors.js';
-import { paintReply } from '../reply.js';
 import { createInteractions } from './interaction.js';
-import { missingPermissions, readMention } from './mention.js';
+import { createMessages } from './message.js';
 import { createPace, type DiscordPace } from './pace.js';
 import { registerCommands } from './register.js';
-import { messageSurface, noPings, replyTo } from './surface.js';
+import { noPings } from './surface.js';
 
 export interface DiscordSettings {
   readonly token: string;
@@ -64,27 +63,31 @@ const permissions =
  */
 export async function connectToDiscord(settings: DiscordSettings): Promise<Bot> {
   const { token, apiUrl, chat, commands, log } = settings;
-  const application = await readApplication(token, apiUrl);
-  const readsAllMessages = hasContentIntent(application);
-  const client = createClient(apiUrl, readsAllMessages);
   const pace = createPace();
-  const interactions = createInteractions(commands, chat, pace);
+  const rest = countedBy(pace, apiUrl);
+  const application = await readApplication(token, rest);
+  const readsAllMessages = hasContentIntent(application);
+  const client = createClient(rest, readsAllMessages);
+  const interactions = createInteractions(commands, chat, pace, log);
+  const messages = createMessages(chat, pace, log);
 
   const caught =
-    <Event>(what: string, handle: (event: Event) => Promise<void>) =>
+    <Event extends { readonly id: string; readonly channelId: string | null }>(
+      what: string,
+      handle: (event: Event) => Promise<void>,
+    ) =>
     (event: Event) =>
-      handle(event).catch((err) => log.warn({ err }, what));
+      handle(event).catch((err) => log.warn({ id: event.id, channel: event.channelId, err }, what));
 
   client.rest.on('response', ({ method, path }, { headers }) => pace.learn(method, path, (name) => headers.get(name)));
   client.on(Events.Error, (err) => log.warn({ err }, 'gateway error'));
+  client.on(Events.ShardError, (err, shard) => log.warn({ shard, err }, 'gateway connection error'));
   client.on(Events.Warn, (message) => log.warn(message));
+  client.on(Events.Debug, (message) => log.debug(message));
   client.on(Events.ShardDisconnect, ({ code }) => settings.onLost(whyLost(code)));
   client.on(Events.ShardReconnecting, (shard) => log.info({ shard }, 'gateway reconnecting'));
   client.on(Events.ShardResume, (shard, events) => log.info({ shard, events }, 'gateway resumed'));
-  client.on(
-    Events.MessageCreate,
-    caught('message not answered', (message) => onMessage(message, chat, pace, log)),
-  );
+  client.on(Events.MessageCreate, caught('message not answered', messages.onMessage));
   client.on(
     Events.InteractionCreate,
     caught('interaction not answered', async (interaction) => {
@@ -98,24 +101,38 @@ export async function connectToDiscord(settings: DiscordSettings): Promise<Bot> 
     throw unreachable(error);
   });
   const { user, guilds } = await ready;
-  const registered = await registerCommands(client.rest, application.id, commands);
+  const registered = await registerCommands(client.rest, application.id, commands).catch((err) => {
+    log.error({ err }, 'the slash commands could not be registered; those that Discord has still work');
+    return false;
+  });
   log.info({ registered, servers: guilds.cache.size, readsAllMessages }, 'ready');
 
   return {
     name: user.tag,
     servers: guilds.cache.size,
     readsAllMessages,
-    invite: client.generateInvite({ scopes: [OAuth2Scopes.Bot, OAuth2Scopes.ApplicationsCommands], permissions }),
+    invite: inviteTo(application.id),
     silence() {
       client.removeAllListeners(Events.MessageCreate);
       client.removeAllListeners(Events.InteractionCreate);
     },
-    close: () => client.destroy(),
+    async close() {
+      await messages.settle();
+      await client.destroy();
+    },
   };
 }
 
-async function readApplication(token: string, apiUrl: string): Promise<Application> {
-  const rest = new REST({ api: apiUrl, version: '10' }).setToken(token);
+function inviteTo(applicationId: string): string {
+  const invite = new URL('https://discord.com/oauth2/authorize');
+  invite.searchParams.set('client_id', applicationId);
+  invite.searchParams.set('scope', `${OAuth2Scopes.Bot} ${OAuth2Scopes.ApplicationsCommands}`);
+  invite.searchParams.set('permissions', String(permissions));
+  return invite.href;
+}
+
+async function readApplication(token: string, options: Partial<RESTOptions>): Promise<Application> {
+  const rest = new REST({ ...options, version: '10' }).setToken(token);
   try {
     // Discord answers in the shape that it documents; only the id and the flags are used.
     return (await rest.get(Routes.currentApplication())) as Application;
@@ -132,11 +149,16 @@ function unreachable(error: unknown): ConfigError {
   if (status === 401 || (error instanceof Error && 'code' in error && error.code === 'TokenInvalid')) {
     return new ConfigError(refusedToken, { cause: error });
   }
-  return new ConfigError(
-    `Discord can’t be reached${status ? ` (it answered ${status})` : ''}. Is it up, and DISCORD_API_URL right?`,
-    { cause: error },
-  );
+  const why = status ? `it answered ${status}` : reasonOf(error);
+  return new ConfigError(`Discord can’t be reached (${why}). Is it up, and DISCORD_API_URL right?`, { cause: error });
 }
+
+const reasonOf = (error: unknown): string =>
+  error instanceof Error
+    ? 'code' in error && typeof error.code === 'string'
+      ? error.code
+      : error.message
+    : 'no reason';
 
 /** Asking for the intent where it is switched off would end the connection; the flags tell beforehand ("Gateway", privileged intents). */
 const hasContentIntent = ({ flags }: Application): boolean =>
@@ -155,8 +177,26 @@ function whyLost(code: number): ConfigError {
   );
 }
 
+/** Interaction endpoints are not bound to the global limit ("Rate Limits"), nor are the webhook routes of their tokens. */
+const countsGlobally = (address: string): boolean => !/\/(interactions|webhooks)\//.test(address);
+
+/** Requests are allowed where their urgency is known, and counted where they are sent. The library holds back none. */
+const countedBy = (pace: DiscordPace, apiUrl: string): Partial<RESTOptions> => ({
+  api: apiUrl,
+  globalRequestsPerSecond: Number.POSITIVE_INFINITY,
+  async makeRequest(address, init) {
+    if (!countsGlobally(address)) return DefaultRestOptions.makeRequest(address, init);
+    pace.hasSent();
+    try {
+      return await DefaultRestOptions.makeRequest(address, init);
+    } finally {
+      pace.hasAnswered();
+    }
+  },
+});
+
 /** The caches hold what answering needs, and stay small over thousands of channels. */
-const createClient = (apiUrl: string, readsAllMessages: boolean): Client =>
+const createClient = (rest: Partial<RESTOptions>, readsAllMessages: boolean): Client =>
   new Client({
     intents: [
       GatewayIntentBits.Guilds,
@@ -168,8 +208,7 @@ const createClient = (apiUrl: string, readsAllMessages: boolean): Client =>
     partials: [Partials.Channel],
     allowedMentions: noPings,
     failIfNotExists: false,
-    // Requests are counted where their urgency is known; Discord's own word on its limits is obeyed all the same.
-    rest: { api: apiUrl, globalRequestsPerSecond: Number.POSITIVE_INFINITY },
+    rest,
     makeCache: Options.cacheWithLimits({
       ...Options.DefaultMakeCacheSettings,
       MessageManager: 5,
@@ -186,53 +225,3 @@ const createClient = (apiUrl: string, readsAllMessages: boolean): Client =>
       UserManager: { maxSize: 200, keepOverLimit: ({ id, client }) => id === client.user?.id },
     }),
   });
-
-/** The line of a mention: read it, answer it, show the answer. */
-async function onMessage(message: Message, chat: Chat, pace: DiscordPace, log: Logger): Promise<void> {
-  const mention = readMention(message);
-  if (!mention) return;
-  const missing = missingPermissions(message);
-  if (missing.length > 0) {
-    log.warn({ channel: message.channelId, missing }, 'message not answered: permissions are missing');
-    return;
-  }
-  if (mention.kind === 'question') return chat.answer(mention.question, createAudience(message, pace));
-  await pace.allow('text');
-  await replyTo(message, { content: mention.hint, nonce: message.id, enforceNonce: true });
-}
-
-/** The mark on a question that waits behind another, and how soon it is set. */
-const WAITING_MARK = '⏳';
-const MARK_AFTER_MS = 400;
-
-/** Those who see a message: they see that it waits, and then its answer. */
-function createAudience(message: Message, pace: DiscordPace): Audience {
-  const route = Routes.channelMessageOwnReaction(message.channelId, message.id, encodeURIComponent(WAITING_MARK));
-  const waiting = new AbortController();
-  let marking: Promise<boolean> = Promise.resolve(false);
-
-  const mark = async () => {
-    await pace.allow('sign', waiting.signal);
-    await message.client.rest.put(route);
-    return true;
-  };
-  const unmark = async () => {
-    waiting.abort();
-    if (!(await marking)) return;
-    await pace.allow('sign');
-    await message.client.rest.delete(route);
-  };
-
-  return {
-    waits() {
-      marking = delay(MARK_AFTER_MS, undefined, { signal: waiting.signal, ref: false })
-        .then(mark)
-        .catch(() => false);
-    },
-    async reply(answer) {
-      // A mark that can't be set or taken away is no reason to keep the answer back.
-      unmark().catch(() => {});
-      await paintReply(answer, messageSurface(message, pace));
-    },
-  };
-}

@@ -1,4 +1,11 @@
-import { ChannelType, type Message, MessageReferenceType, MessageType, PermissionFlagsBits } from 'discord.js';
+import {
+  ChannelType,
+  GatewayIntentBits,
+  type Message,
+  MessageReferenceType,
+  MessageType,
+  PermissionFlagsBits,
+} from 'discord.js';
 import type { Attachment, Place, Question, Quote, Speaker } from '../question.js';
 
 /** What a message wants of the bot. */
@@ -20,7 +27,7 @@ export function readMention(message: Message): Mention | undefined {
   const text = readText(message);
   const quote = readQuote(message);
   const attachments = message.attachments.map(readAttachment);
-  if (text === '' && attachments.length === 0 && !isForward(message)) {
+  if (text === '' && attachments.length === 0 && !quote) {
     return { kind: 'hint', hint: 'Yes? Write your question beside the mention, or use `/ask`.' };
   }
   const { id, author, member } = message;
@@ -119,11 +126,25 @@ function readQuote(message: Message): Quote | undefined {
   const quoted = channel.messages.cache.get(messageId);
   if (!quoted) return { messageId };
   const { author, member } = quoted;
-  const speaker: Speaker = { id: author.id, handle: author.username, name: member?.displayName ?? author.displayName };
-  const text = readText(quoted);
-  const files = quoted.attachments.map(({ name }) => `[file: ${name}]`).join(' ');
-  const whole = [text, files].filter((part) => part !== '').join('\n');
-  return { messageId, speaker, ...(whole !== '' && { text: whole }) };
+  const speaker: Speaker = {
+    id: author.id,
+    handle: author.username,
+    name: member?.displayName ?? author.displayName,
+    ...(author.bot && { isApp: author.id === message.client.user.id ? 'me' : 'other' }),
+  };
+  const whole = wholeText(quoted);
+  const isShown = whole !== '' || message.client.options.intents.has(GatewayIntentBits.MessageContent);
+  return { messageId, speaker, ...(isShown && { text: whole }) };
+}
+
+/** All that a quoted message says: its text, what its embeds say, and what else it shows, by name. */
+function wholeText(quoted: Message): string {
+  const embeds = quoted.embeds.map(({ title, description }) => [title, description].filter(Boolean).join('\n'));
+  const shown = [
+    ...quoted.attachments.map(({ name }) => `[file: ${name}]`),
+    ...quoted.stickers.map(({ name }) => `[sticker: ${name}]`),
+  ];
+  return [readText(quoted), ...embeds, shown.join(' ')].filter((part) => part !== '').join('\n');
 }
 
 const readAttachment = ({

@@ -2,11 +2,16 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Urgency } from '../reply.js';
 
 /**
- * Discord allows 50 requests a second in all ("Rate Limits", global); two are left for what is sent beside answers.
- * The library keeps to the limit too, but by queueing in the order of asking, which would make a new answer wait for
- * other answers' previews.
+ * Discord allows 50 requests a second in all ("Rate Limits", global rate limit). The library keeps to that too, but by
+ * queueing in the order of asking, which would make a new answer wait for other answers' previews.
  */
-const REQUESTS_A_SECOND = 48;
+const REQUESTS_A_SECOND = 50;
+
+/** For how long a request that may go is counted before it is sent: longer ones wait in the library for their bucket. */
+const SOON_MS = 1000;
+
+/** For how long a request is counted that gets no answer. */
+const LONGEST_REQUEST_MS = 30_000;
 
 /** The share of the requests that may be used up when one more of a kind is sent: the rest is kept for what matters more. */
 const share: Readonly<Record<Urgency, number>> = { text: 1, preview: 0.8, sign: 0.5 };
@@ -15,28 +20,38 @@ export type DiscordPace = ReturnType<typeof createPace>;
 
 /** Says when a request to Discord may be sent: in all, and previews in each bucket. */
 export function createPace(requestsASecond = REQUESTS_A_SECOND) {
+  /** When requests were allowed that have not been sent yet. */
+  const allowed: number[] = [];
+  /** When requests were sent that have no answer yet: Discord may count them at any moment until then. */
   const sent: number[] = [];
+  /** When requests of the last second were answered. */
+  const answered: number[] = [];
   const queues: Readonly<Record<Urgency, Set<() => void>>> = { text: new Set(), preview: new Set(), sign: new Set() };
   const heldUntil = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
 
-  const room = (urgency: Urgency): number => Math.floor(requestsASecond * share[urgency]) - sent.length;
+  const room = (urgency: Urgency): number =>
+    Math.floor(requestsASecond * share[urgency]) - allowed.length - sent.length - answered.length;
 
   /** Lets go whoever may, the most urgent first, and comes back when the next may. */
   function advance(): void {
     const now = performance.now();
-    while (sent[0] !== undefined && sent[0] <= now - 1000) sent.shift();
+    dropUntil(answered, now - 1000);
+    dropUntil(allowed, now - SOON_MS);
+    dropUntil(sent, now - LONGEST_REQUEST_MS);
     for (const urgency of ['text', 'preview', 'sign'] as const) {
       for (const go of queues[urgency]) {
         if (room(urgency) <= 0) break;
         queues[urgency].delete(go);
-        sent.push(now);
+        allowed.push(now);
         go();
       }
     }
     clearTimeout(timer);
     const isWaitedFor = Object.values(queues).some(({ size }) => size > 0);
-    if (isWaitedFor) timer = setTimeout(advance, Math.max(1, (sent[0] ?? now) + 1000 - now));
+    // While all wait for answers, each answer comes back here.
+    if (isWaitedFor)
+      timer = setTimeout(advance, answered[0] === undefined ? 1000 : Math.max(1, answered[0] + 1000 - now));
   }
 
   return {
@@ -70,6 +85,19 @@ export function createPace(requestsASecond = REQUESTS_A_SECOND) {
       if (waitMs > 0) await wait(waitMs, undefined, { ref: false, ...(signal && { signal }) });
     },
 
+    /** Told of each request when it is sent, but for those that an interaction's token makes. */
+    hasSent(): void {
+      allowed.shift();
+      sent.push(performance.now());
+    },
+
+    /** Told of each of these requests when it has ended, well or not. */
+    hasAnswered(): void {
+      sent.shift();
+      answered.push(performance.now());
+      advance();
+    },
+
     /** Learns from an answer's headers: the last edit that a bucket allows is kept for the final text. */
     learn(method: string, path: string, header: (name: string) => string | null): void {
       const key = method === 'PATCH' && bucketOf(path);
@@ -85,6 +113,10 @@ export function createPace(requestsASecond = REQUESTS_A_SECOND) {
 /** The channel, or the token of an interaction, whose messages a path edits. */
 const bucketOf = (path: string): string | undefined =>
   /^\/channels\/(\d+)\/messages\/\d+$/.exec(path)?.[1] ?? /^\/webhooks\/\d+\/([^/]+)\/messages\//.exec(path)?.[1];
+
+function dropUntil(times: number[], last: number): void {
+  while (times[0] !== undefined && times[0] <= last) times.shift();
+}
 
 function forgetPast(heldUntil: Map<string, number>): void {
   const now = performance.now();

@@ -1,6 +1,8 @@
 import {
   type ChatInputCommandInteraction,
   DiscordAPIError,
+  DiscordjsError,
+  InteractionContextType,
   type Message,
   MessageFlags,
   type ModalSubmitInteraction,
@@ -22,19 +24,34 @@ const TOKEN_LIFE_MS = 14.5 * 60_000;
 /** What an app that is installed for the user only may send after its first response ("Receiving and Responding"). */
 const FOLLOW_UPS_OF_USER_APP = 5;
 
-/** Discord drops a second message with the same nonce by the same bot within a few minutes, so a repeated request is harmless. */
+/**
+ * Discord drops a second message with the same nonce by the same bot within a few minutes, so a repeated request is
+ * harmless ("Create Message", enforce_nonce). The follow-ups of an interaction have no nonce.
+ */
 const nonceOf = (questionId: string, index: number) => ({ nonce: `${questionId}.${index}`, enforceNonce: true });
 
-/** A request that Discord refuses will be refused again; what it only failed at may succeed later. */
-export const isGone = (error: unknown): boolean =>
-  error instanceof DiscordAPIError && error.status >= 400 && error.status < 500 && error.status !== 429;
+/** There is no way, or no way any more, to write where an answer belongs. */
+class Gone extends Error {
+  override name = 'Gone';
+}
+
+/**
+ * What Discord refuses, it will refuse again; what it only failed at may succeed later. The library refuses by itself
+ * where a channel has left its cache, because it was deleted or the bot was put out of the server.
+ */
+function isGone(error: unknown): boolean {
+  if (error instanceof DiscordAPIError) return error.status >= 400 && error.status < 500 && error.status !== 429;
+  return error instanceof Gone || error instanceof DiscordjsError;
+}
 
 const fileOf = (text: string) => ({ attachment: Buffer.from(text), name: 'answer.md' });
 
 /** Answers a message: the first part as a reply to it, the further ones below. */
 export function messageSurface(question: Message, pace: DiscordPace): Surface {
   const sent: Message[] = [];
-  const channel = question.channel;
+  // Not the message's own: a channel that was deleted while the question waited is no longer in the cache.
+  const channel = question.client.channels.cache.get(question.channelId);
+  if (!channel?.isSendable()) throw new Gone('The channel is gone, or not for sending messages.');
   return {
     head: '',
     maxMessages: Number.POSITIVE_INFINITY,
@@ -46,16 +63,16 @@ export function messageSurface(question: Message, pace: DiscordPace): Surface {
       await pace.allow(urgency, signal);
     },
     async giveSign() {
-      if (channel.isSendable()) await channel.sendTyping();
+      await channel.sendTyping();
     },
     async create(index, content) {
-      if (!channel.isSendable()) throw new Error('The channel is not for sending messages.');
       const body = { content, ...nonceOf(question.id, index) };
       sent[index] =
         index === 0 ? await replyTo(question, body) : await channel.send({ ...body, allowedMentions: noPings });
     },
     async edit(index, content) {
-      await sent[index]?.edit({ content, allowedMentions: noPings });
+      // An edit notifies nobody, but without the asker in it the reply would no longer count as theirs.
+      await sent[index]?.edit({ content, allowedMentions: index === 0 ? pingAsker : noPings });
     },
     isGone,
   };
@@ -83,9 +100,10 @@ export function interactionSurface(
   isPrivate: boolean,
 ): Surface {
   const sent: Message[] = [];
+  const began = performance.now();
   let isTokenDead = false;
 
-  const hasToken = () => !isTokenDead && Date.now() - interaction.createdTimestamp < TOKEN_LIFE_MS;
+  const hasToken = () => !isTokenDead && performance.now() - began < TOKEN_LIFE_MS;
 
   /** Tries the interaction's own way, and the bot's where the token has died meanwhile. */
   async function eitherWay(withToken: () => Promise<Message>, withoutToken: () => Promise<Message>): Promise<Message> {
@@ -95,16 +113,16 @@ export function interactionSurface(
       } catch (error) {
         if (!isDeadToken(error)) throw error;
         isTokenDead = true;
+        await pace.allow('text');
       }
     }
-    await pace.allow('text');
     return withoutToken();
   }
 
   /** Without the token, a private answer goes to the asker's DMs and any other into the channel. */
   async function sendAnew(content: string, index: number, files: ReturnType<typeof fileOf>[]): Promise<Message> {
     const target = isPrivate ? await interaction.user.createDM() : interaction.channel;
-    if (!target?.isSendable()) throw new Error('The interaction has ended, and the bot is not in its channel.');
+    if (!target?.isSendable()) throw new Gone('The interaction has ended, and the bot is not in its channel.');
     return target.send({ content, files, allowedMentions: noPings, ...nonceOf(interaction.id, index) });
   }
 
@@ -114,9 +132,9 @@ export function interactionSurface(
     isCrowded: false,
     async allow(urgency, signal) {
       // The global limit does not count requests that an interaction's token makes.
-      if (urgency === 'preview')
-        await pace.bucket(hasToken() ? interaction.token : (interaction.channelId ?? ''), signal);
-      if (urgency !== 'text' && !hasToken()) await pace.allow(urgency, signal);
+      const isOwn = !hasToken();
+      if (urgency === 'preview') await pace.bucket(isOwn ? (interaction.channelId ?? '') : interaction.token, signal);
+      if (isOwn) await pace.allow(urgency, signal);
     },
     async giveSign() {
       // "… is thinking" stands there since the interaction was deferred.
@@ -145,7 +163,9 @@ export function interactionSurface(
 
 /** Whether the bot itself is in the place, and not only there because the asker has it installed for themselves. */
 const isMember = (interaction: Interaction): boolean =>
-  interaction.guildId === null ? interaction.context !== 2 : interaction.guild !== null;
+  interaction.guildId === null
+    ? interaction.context !== InteractionContextType.PrivateChannel
+    : interaction.guild !== null;
 
 const isDeadToken = (error: unknown): boolean =>
   hasCode(error, RESTJSONErrorCodes.InvalidWebhookToken) || hasCode(error, RESTJSONErrorCodes.UnknownWebhook);

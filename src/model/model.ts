@@ -148,11 +148,14 @@ async function readable(response: Response, apiKey: string | undefined): Promise
   try {
     const json: unknown = JSON.parse(body);
     const wrapped = typeof json === 'object' && json !== null && 'error' in json ? json : { error: json };
-    return new Response(JSON.stringify(wrapped), { status, headers });
+    return new Response(JSON.stringify(wrapped, withoutInput), { status, headers });
   } catch {
     return new Response(body.slice(0, 500), { status, headers });
   }
 }
+
+/** FastAPI repeats what it was sent, which is what people wrote. */
+const withoutInput = (field: string, value: unknown): unknown => (field === 'input' ? undefined : value);
 
 type RequestBody = Readonly<Record<string, unknown>>;
 

@@ -1,13 +1,21 @@
 import { expect, test } from 'vitest';
-import { createPace } from '../../src/discord/pace.js';
+import { createPace, type DiscordPace } from '../../src/discord/pace.js';
+import type { Urgency } from '../../src/reply.js';
+
+/** Sends a request that is answered at once. */
+async function send(pace: DiscordPace, urgency: Urgency): Promise<void> {
+  await pace.allow(urgency);
+  pace.hasSent();
+  pace.hasAnswered();
+}
 
 test('when requests are scarce, texts go first, then previews, then signs of life', async () => {
   const pace = createPace(4);
-  await Promise.all(Array.from({ length: 4 }, () => pace.allow('text')));
+  await Promise.all(Array.from({ length: 4 }, () => send(pace, 'text')));
   expect(pace.isCrowded).toBe(true);
   const order: string[] = [];
   const asked = (['sign', 'preview', 'text'] as const).map(async (urgency) => {
-    await pace.allow(urgency);
+    await send(pace, urgency);
     order.push(urgency);
   });
   await Promise.all(asked);
@@ -17,7 +25,7 @@ test('when requests are scarce, texts go first, then previews, then signs of lif
 test('some room is kept for texts', async () => {
   const pace = createPace(10);
   const allowed: string[] = [];
-  const ask = (urgency: 'text' | 'preview' | 'sign') => pace.allow(urgency).then(() => allowed.push(urgency));
+  const ask = (urgency: Urgency) => send(pace, urgency).then(() => allowed.push(urgency));
   const asked = [
     ...Array.from({ length: 6 }, () => ask('sign')),
     ...Array.from({ length: 5 }, () => ask('preview')),
@@ -33,7 +41,7 @@ test('some room is kept for texts', async () => {
 test('in no second are more requests allowed than there may be', async () => {
   const pace = createPace(20);
   const times: number[] = [];
-  await Promise.all(Array.from({ length: 50 }, () => pace.allow('text').then(() => times.push(performance.now()))));
+  await Promise.all(Array.from({ length: 50 }, () => send(pace, 'text').then(() => times.push(performance.now()))));
   for (const [index, time] of times.entries()) {
     // A timer may fire up to a millisecond early.
     expect(
@@ -45,13 +53,27 @@ test('in no second are more requests allowed than there may be', async () => {
 
 test('who gives up makes room for others', async () => {
   const pace = createPace(2);
-  await Promise.all([pace.allow('text'), pace.allow('text')]);
+  await Promise.all([send(pace, 'text'), send(pace, 'text')]);
   const impatient = new AbortController();
   const gaveUp = pace.allow('preview', impatient.signal);
   impatient.abort(new Error('over'));
   await expect(gaveUp).rejects.toThrow('over');
   await expect(pace.allow('preview', impatient.signal)).rejects.toThrow('over');
+  await send(pace, 'text');
+});
+
+test('a request without an answer is counted until it has one', async () => {
+  const pace = createPace(1);
   await pace.allow('text');
+  pace.hasSent();
+  let isAllowed = false;
+  const next = pace.allow('text').then(() => {
+    isAllowed = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  expect(isAllowed).toBe(false);
+  pace.hasAnswered();
+  await next;
 });
 
 const headers = (remaining: number, resetAfter: number) => (name: string) =>
@@ -72,4 +94,10 @@ test('previews leave a bucket’s last edit to the final text', async () => {
   const webhook = pace.bucket('to-ken', impatient.signal);
   impatient.abort();
   await expect(webhook).rejects.toThrow();
+});
+
+test('a request that is allowed and not sent does not keep others back for long', async () => {
+  const pace = createPace(1);
+  await pace.allow('text');
+  await send(pace, 'text');
 });

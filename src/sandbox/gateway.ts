@@ -1,0 +1,322 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { GatewayDispatchEvents, GatewayOpcodes } from 'discord-api-types/v10';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import type { Backend } from './backend.js';
+import { type GatewayEvent, guildAvailable } from './events.js';
+import type { EventFault, GatewayFaults } from './faults.js';
+import {
+  type Closing,
+  close,
+  compressed,
+  guildOfEvent,
+  Heartbeat,
+  Identify,
+  intentReasons,
+  RequestMembers,
+  Resume,
+  readFrame,
+  unwelcomeQuery,
+} from './frames.js';
+import { applicationFlags, memberPayload, userPayload } from './payloads.js';
+import {
+  canReplay,
+  createSession,
+  dispatch,
+  isOnShard,
+  refusedIntents,
+  replay,
+  resumableForMs,
+  type Session,
+  wants,
+} from './session.js';
+import type { User } from './world.js';
+
+/** "Rate Limiting": what an app may send on one connection. */
+const maxSendsPerMinute = 120;
+
+/** One connection, and the session it carries once it has identified or resumed. */
+interface Connection {
+  readonly socket: WebSocket;
+  readonly write: (frame: string) => void;
+  session: Session | undefined;
+  /** When the client sent what it sent within the last minute. */
+  sends: number[];
+  timeout: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Discord's gateway, v10, JSON encoded: identify, resume with replay, heartbeats, and events for those who are to have
+ * them ("Gateway", "Opcodes and Status Codes").
+ */
+export function createGateway(
+  backend: Backend,
+  options: { readonly heartbeatMs: number; readonly url: () => string; readonly changed: () => void },
+) {
+  const { world, clock } = backend;
+  const sessions = new Map<string, Session>();
+  const connections = new Set<Connection>();
+  const disturbances: (EventFault & { left: number })[] = [];
+  let refused = { times: 0, resumable: false };
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: 1 << 20 });
+
+  const send = (connection: Connection, op: GatewayOpcodes, d: unknown) =>
+    connection.write(JSON.stringify({ op, d, s: null, t: null }));
+
+  function open(socket: WebSocket, request: IncomingMessage): void {
+    const query = new URL(request.url ?? '/', 'ws://gateway').searchParams;
+    const write = query.get('compress') === 'zlib-stream' ? compressed(socket) : (frame: string) => socket.send(frame);
+    const connection: Connection = { socket, write, session: undefined, sends: [], timeout: undefined };
+    connections.add(connection);
+    socket.on('error', () => socket.terminate());
+    socket.on('close', (code) => closed(connection, code));
+    const unwelcome = unwelcomeQuery(query);
+    if (unwelcome) {
+      socket.close(...unwelcome);
+      return;
+    }
+    socket.on('message', (data, isBinary) => {
+      const closing = received(connection, data, isBinary);
+      if (closing) socket.close(...closing);
+    });
+    send(connection, GatewayOpcodes.Hello, { heartbeat_interval: options.heartbeatMs });
+    expectHeartbeat(connection);
+  }
+
+  function expectHeartbeat(connection: Connection): void {
+    clearTimeout(connection.timeout);
+    connection.timeout = setTimeout(() => {
+      if (connection.session) sessions.delete(connection.session.id);
+      connection.socket.close(...close.timeout);
+    }, options.heartbeatMs * 1.5);
+    connection.timeout.unref();
+  }
+
+  function closed(connection: Connection, code: number): void {
+    clearTimeout(connection.timeout);
+    connections.delete(connection);
+    options.changed();
+    const { session } = connection;
+    if (session === undefined || session.write !== connection.write) return;
+    lose(session);
+    // A client that closes with 1000 or 1001 ends its session ("Initiating a Disconnect").
+    if (code === 1000 || code === 1001) sessions.delete(session.id);
+  }
+
+  function lose(session: Session): void {
+    session.write = undefined;
+    session.lostAt = clock.now();
+  }
+
+  /** Takes a payload, and says with what the connection is to be closed, if it is. So do the functions it calls. */
+  function received(connection: Connection, data: RawData, isBinary: boolean): Closing | undefined {
+    const now = clock.now();
+    connection.sends = [...connection.sends.filter((at) => at > now - 60_000), now];
+    if (connection.sends.length > maxSendsPerMinute) return close.rate;
+    const frame = readFrame(data, isBinary);
+    if (frame === undefined) return close.decode;
+    return handle(connection, frame.op, frame.d);
+  }
+
+  function handle(connection: Connection, op: number, d: unknown): Closing | undefined {
+    switch (op) {
+      case GatewayOpcodes.Heartbeat:
+        return heartbeat(connection, d);
+      case GatewayOpcodes.Identify:
+        return identify(connection, d);
+      case GatewayOpcodes.Resume:
+        return resume(connection, d);
+      case GatewayOpcodes.PresenceUpdate:
+      case GatewayOpcodes.VoiceStateUpdate:
+      case GatewayOpcodes.RequestSoundboardSounds:
+        return connection.session ? undefined : close.unauthenticated;
+      case GatewayOpcodes.RequestGuildMembers:
+        return requestMembers(connection, d);
+      default:
+        return close.opcode;
+    }
+  }
+
+  function heartbeat(connection: Connection, d: unknown): Closing | undefined {
+    if (!Heartbeat.safeParse(d).success) return close.decode;
+    expectHeartbeat(connection);
+    if (faults.acknowledgesHeartbeats) send(connection, GatewayOpcodes.HeartbeatAck, null);
+    return undefined;
+  }
+
+  function identify(connection: Connection, d: unknown): Closing | undefined {
+    if (connection.session) return close.again;
+    const asked = Identify.safeParse(d);
+    if (!asked.success) return close.decode;
+    const user = [...world.users.values()].find(({ token }) => token === asked.data.token);
+    if (user === undefined) return close.token;
+    const { intents = -1, shard = [0, 1] } = asked.data;
+    const application = world.applications.get(user.applicationId ?? '');
+    const disallowed = application && refusedIntents(intents, application);
+    if (disallowed) return [disallowed, intentReasons[disallowed]];
+    if (!(shard[0] >= 0 && shard[0] < shard[1])) return close.shard;
+    const session = createSession(backend.newId(), user, intents, shard);
+    sessions.set(session.id, session);
+    attach(connection, session);
+    sayReady(session, user);
+    return undefined;
+  }
+
+  function attach(connection: Connection, session: Session): void {
+    connection.session = session;
+    session.write = connection.write;
+    session.lostAt = undefined;
+    options.changed();
+  }
+
+  function sayReady(session: Session, user: User): void {
+    const application = world.applications.get(user.applicationId ?? '');
+    const flags = application ? applicationFlags(application) : 0;
+    const guilds = [...world.guilds.values()].filter(
+      (guild) => guild.members.has(user.id) && isOnShard(session, guild.id),
+    );
+    dispatch(session, GatewayDispatchEvents.Ready, {
+      v: 10,
+      user: userPayload(user),
+      guilds: guilds.map(({ id }) => ({ id, unavailable: true })),
+      session_id: session.id,
+      resume_gateway_url: options.url(),
+      shard: [...session.shard],
+      application: { id: user.applicationId ?? '', flags, flags_new: `${flags}` },
+    });
+    for (const guild of guilds) {
+      const event = guildAvailable(world, guild, user.id);
+      if (wants(session, event)) dispatch(session, event.name, event.data(session));
+    }
+  }
+
+  function resume(connection: Connection, d: unknown): Closing | undefined {
+    if (connection.session) return close.again;
+    const asked = Resume.safeParse(d);
+    if (!asked.success) return close.decode;
+    const { session_id, token, seq } = asked.data;
+    if (refused.times > 0) {
+      refused.times -= 1;
+      if (!refused.resumable) sessions.delete(session_id);
+      send(connection, GatewayOpcodes.InvalidSession, refused.resumable);
+      return undefined;
+    }
+    const session = sessions.get(session_id);
+    if (session?.token !== token || hasExpired(session) || !canReplay(session, seq)) {
+      sessions.delete(session_id);
+      send(connection, GatewayOpcodes.InvalidSession, false);
+      return undefined;
+    }
+    if (seq > session.sequence) return close.sequence;
+    attach(connection, session);
+    replay(session, seq);
+    return undefined;
+  }
+
+  const hasExpired = ({ lostAt }: Session) => lostAt !== undefined && clock.now() - lostAt > resumableForMs;
+
+  function requestMembers({ session }: Connection, d: unknown): Closing | undefined {
+    if (session === undefined) return close.unauthenticated;
+    const asked = RequestMembers.safeParse(d);
+    if (!asked.success) return close.decode;
+    const { guild_id, query = '', user_ids, limit = 0, nonce } = asked.data;
+    const guild = world.guilds.get(guild_id);
+    if (!guild?.members.has(session.userId)) return undefined;
+    const wanted = user_ids === undefined ? undefined : [user_ids].flat();
+    const isWanted = (id: string) =>
+      wanted ? wanted.includes(id) : (world.users.get(id)?.username ?? '').startsWith(query.toLowerCase());
+    const members = [...guild.members.values()].filter(({ userId }) => isWanted(userId));
+    dispatch(session, GatewayDispatchEvents.GuildMembersChunk, {
+      guild_id,
+      members: (limit > 0 ? members.slice(0, limit) : members).map((member) => memberPayload(world, member)),
+      chunk_index: 0,
+      chunk_count: 1,
+      not_found: (wanted ?? []).filter((id) => !guild.members.has(id)),
+      ...(nonce !== undefined && { nonce }),
+    });
+    return undefined;
+  }
+
+  function publish(event: GatewayEvent): void {
+    for (const session of sessions.values()) {
+      if (hasExpired(session)) sessions.delete(session.id);
+      else if (wants(session, event)) deliver(session, event);
+    }
+  }
+
+  function deliver(session: Session, event: GatewayEvent): void {
+    const data = event.data(session);
+    if (!isOnShard(session, guildOfEvent(event.name, data))) return;
+    const fault = disturbances.find(
+      ({ event: name, of, left }) => left > 0 && name === event.name && (!of || of.id === session.userId),
+    );
+    if (fault) fault.left -= 1;
+    const go = () => {
+      dispatch(session, event.name, data, fault?.copies === 0);
+      for (let copy = 1; copy < (fault?.copies ?? 1); copy += 1) dispatch(session, event.name, data);
+    };
+    if (fault?.delayMs === undefined) go();
+    else setTimeout(go, fault.delayMs).unref();
+  }
+
+  const faults: GatewayFaults = {
+    acknowledgesHeartbeats: true,
+    acceptsConnections: true,
+    drop({ code, of } = {}) {
+      for (const { socket, session } of connections) {
+        if (of && session?.userId !== of.id) continue;
+        if (session) lose(session);
+        if (code === undefined) socket.terminate();
+        else socket.close(code);
+      }
+    },
+    askToReconnect() {
+      for (const connection of connections) send(connection, GatewayOpcodes.Reconnect, null);
+    },
+    invalidate(resumable) {
+      for (const connection of connections) {
+        if (!resumable && connection.session) sessions.delete(connection.session.id);
+        send(connection, GatewayOpcodes.InvalidSession, resumable);
+      }
+    },
+    askForHeartbeat() {
+      for (const connection of connections) send(connection, GatewayOpcodes.Heartbeat, null);
+    },
+    refuseResumes(times, resumable = false) {
+      refused = { times, resumable };
+    },
+    disturb(fault) {
+      disturbances.push({ ...fault, left: fault.times ?? 1 });
+    },
+    clear() {
+      disturbances.length = 0;
+      refused = { times: 0, resumable: false };
+      faults.acknowledgesHeartbeats = true;
+      faults.acceptsConnections = true;
+    },
+  };
+
+  return {
+    publish,
+    faults,
+    /** Whether an account has a connection that has identified. */
+    isConnected: (userId: string) => [...connections].some(({ session }) => session?.userId === userId),
+    /** Takes over the WebSocket upgrades of a server; `isWelcome` refuses those from elsewhere. */
+    listen(server: Server, isWelcome: (request: IncomingMessage) => boolean): void {
+      server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+        if (!isWelcome(request)) socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+        else if (!faults.acceptsConnections) socket.end('HTTP/1.1 503 Service Unavailable\r\n\r\n');
+        else sockets.handleUpgrade(request, socket, head, (opened) => open(opened, request));
+      });
+    },
+    close(): void {
+      for (const { socket, timeout } of connections) {
+        clearTimeout(timeout);
+        socket.terminate();
+      }
+      sockets.close();
+    },
+  };
+}
+
+export type Gateway = ReturnType<typeof createGateway>;

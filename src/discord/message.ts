@@ -11,6 +11,9 @@ import { messageSurface, replyTo } from './surface.js';
 const WAITING_MARK = '⏳';
 const MARK_AFTER_MS = 400;
 
+/** Reactions of a channel, set or taken away, share a limit of one in a quarter of a second; the library learns it too late. */
+const BETWEEN_REACTIONS_MS = 300;
+
 /** How long marks may take to go when the bot is stopped. */
 const SETTLE_MS = 1000;
 
@@ -80,6 +83,7 @@ function createMark({ client, channelId, id }: Message, pace: DiscordPace) {
     await delay(MARK_AFTER_MS, undefined, { signal: waiting.signal, ref: false });
     await pace.allow('sign', waiting.signal);
     await client.rest.put(route);
+    await delay(BETWEEN_REACTIONS_MS, undefined, { ref: false });
     return true;
   }
 

@@ -9,26 +9,38 @@ import type { Exchange } from './prompt.js';
 import type { Question } from './question.js';
 
 /**
+ * Node 24.19 and newer abort when they free a database or a statement of better-sqlite3 12 (version 13 mends it, and does
+ * not run on Node 20). So none is ever freed: they are few, and made once. `pragma()` makes one at each call.
+ */
+const unfreed = new Set<object>();
+
+function kept<Thing extends object>(thing: Thing): Thing {
+  unfreed.add(thing);
+  return thing;
+}
+
+/**
  * Opens the SQLite file at `path`, makes its folder and brings its schema up to date.
  *
  * @throws {ConfigError} when the file is no database, can't be opened, or was written by a newer version
  */
 export function openStore(path: string): Store {
   const database = openDatabase(path);
+  const prepare = <Bound extends unknown[], Row>(sql: string) => kept(database.prepare<Bound, Row>(sql));
 
-  const insertTurn = database.prepare(
+  const insertTurn = prepare(
     `INSERT INTO turns (id, channel_id, asker_id, private, state, question, asked_at)
      VALUES (:id, :channelId, :askerId, :private, 'open', :question, :askedAt) ON CONFLICT (id) DO NOTHING`,
   );
-  const finishTurn = database.prepare(
+  const finishTurn = prepare(
     `UPDATE turns SET state = 'answered', answer = :answer, tokens = :tokens, ended_at = :endedAt
      WHERE id = :id AND state = 'open'`,
   );
-  const endTurn = database.prepare(
+  const endTurn = prepare(
     `UPDATE turns SET state = :state, failure = :failure, answer = :answer, ended_at = :endedAt
      WHERE id = :id AND state = 'open'`,
   );
-  const selectExchanges = database.prepare(
+  const selectExchanges = prepare(
     `SELECT seq, question, answer, tokens FROM turns
      WHERE channel_id = :channelId AND state = 'answered' AND question IS NOT NULL
        AND seq >= coalesce((SELECT max(begins) FROM windows
@@ -36,30 +48,31 @@ export function openStore(path: string): Store {
        AND (private = 0 OR asker_id = :privateTo)
      ORDER BY seq`,
   );
-  const upsertWindow = database.prepare(
+  const upsertWindow = prepare(
     `INSERT INTO windows (channel_id, private_to, begins) VALUES (:channelId, :privateTo, :from)
      ON CONFLICT (channel_id, private_to) DO UPDATE SET begins = max(begins, :from)`,
   );
-  const selectQuestion = database.prepare<[string, string], { question: string }>(
+  const selectQuestion = prepare<[string, string], { question: string }>(
     'SELECT question FROM turns WHERE id = ? AND channel_id = ? AND private = 0 AND question IS NOT NULL',
   );
-  const forgetExchanges = database.prepare(
+  const forgetExchanges = prepare(
     `UPDATE turns SET question = NULL, answer = NULL, tokens = NULL
      WHERE channel_id = :channelId AND state = 'answered' AND question IS NOT NULL
        AND (private = 0 OR asker_id = :askerId)`,
   );
-  const forgetRemains = database.prepare(
+  const forgetRemains = prepare(
     `UPDATE turns SET question = NULL, answer = NULL, tokens = NULL
      WHERE channel_id = :channelId AND state IN ('stopped', 'failed') AND question IS NOT NULL
        AND (private = 0 OR asker_id = :askerId)`,
   );
-  const selectRole = database.prepare<[string], { role: string | null }>(
+  const selectRole = prepare<[string], { role: string | null }>(
     'SELECT system_role AS role FROM channels WHERE id = ?',
   );
-  const upsertRole = database.prepare(
+  const upsertRole = prepare(
     `INSERT INTO channels (id, system_role) VALUES (:channelId, :role)
      ON CONFLICT (id) DO UPDATE SET system_role = :role`,
   );
+  const writeBack = prepare('PRAGMA wal_checkpoint(TRUNCATE)');
   const reset = database.transaction((channelId: string, askerId: string, running: string | undefined): number => {
     if (running) endTurn.run({ id: running, state: 'stopped', failure: 'reset', answer: null, endedAt: Date.now() });
     forgetRemains.run({ channelId, askerId });
@@ -97,7 +110,7 @@ export function openStore(path: string): Store {
     async reset(channelId, askerId, running) {
       const forgotten = reset.immediate(channelId, askerId, running);
       // Until it is written back, the log beside the file still holds the words.
-      database.pragma('wal_checkpoint(TRUNCATE)');
+      writeBack.all();
       return forgotten;
     },
     async systemRole(channelId) {
@@ -116,11 +129,11 @@ function openDatabase(path: string): Database.Database {
   if (path !== ':memory:') makeFolder(path);
   let database: Database.Database | undefined;
   try {
-    database = new Database(path);
-    database.pragma('journal_mode = WAL');
+    database = kept(new Database(path));
+    database.exec('PRAGMA journal_mode = WAL');
     // A turn is on disk, not merely on its way there, before its question goes anywhere.
-    database.pragma('synchronous = FULL');
-    database.pragma('secure_delete = ON');
+    database.exec('PRAGMA synchronous = FULL');
+    database.exec('PRAGMA secure_delete = ON');
     migrate(database, path);
     return database;
   } catch (error) {
@@ -141,15 +154,16 @@ function makeFolder(path: string): void {
 }
 
 function migrate(database: Database.Database, path: string): void {
+  const readVersion = kept(database.prepare('PRAGMA user_version'));
   const step = database.transaction(() => {
-    const version = Number(database.pragma('user_version', { simple: true }));
+    const version = Number(readVersion.pluck().get());
     if (version > migrations.length) {
       throw new ConfigError(
         `DATABASE_PATH: ${path} was written by a newer version of Parley. Nothing was changed in it.`,
       );
     }
     for (const migration of migrations.slice(version)) database.exec(migration);
-    database.pragma(`user_version = ${migrations.length}`);
+    database.exec(`PRAGMA user_version = ${migrations.length}`);
   });
   step.immediate();
 }

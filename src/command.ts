@@ -19,7 +19,7 @@ export interface Form {
   readonly title: string;
   readonly label: string;
   /** What the form holds at first. */
-  prefill?(use: Use): Promise<string | undefined>;
+  prefill?(use: Pick<Use, 'chat' | 'place'>): Promise<string | undefined>;
 }
 
 /** A yes or no that goes with a command; no where it is left out. */

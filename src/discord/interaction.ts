@@ -58,7 +58,9 @@ export function createInteractions(commands: readonly Command[], chat: Chat, pac
     const acknowledged = acknowledge(interaction, isPrivate);
     // Awaited where it matters; until then, another answer may be in the way.
     acknowledged.catch(() => {});
+    let isShown = false;
     const show = async (answer: Answer, head: string) => {
+      isShown = true;
       await acknowledged;
       await paintReply(answer, interactionSurface(interaction, pace, head, isPrivate));
     };
@@ -82,6 +84,8 @@ export function createInteractions(commands: readonly Command[], chat: Chat, pac
       return action.run(use);
     };
     const reply = await run().then(telling, (error) => {
+      // What can't be shown can't be told there either.
+      if (isShown) throw error;
       if (!(error instanceof UserError)) log.error({ err: error, interaction: interaction.id }, 'command failed');
       return failing(error);
     });
@@ -113,14 +117,7 @@ export function createInteractions(commands: readonly Command[], chat: Chat, pac
       if (!missing || !isAskedFor(missing) || !isAllowed(interaction, entry.command)) {
         return perform(interaction, entry, values);
       }
-      const use = {
-        chat,
-        commands,
-        place: placeOfInteraction(interaction),
-        speaker: speakerOf(interaction),
-        ...values,
-      };
-      const prefill = await missing.form.prefill?.({ ...use, ask: async () => {} });
+      const prefill = await missing.form.prefill?.({ chat, place: placeOfInteraction(interaction) });
       await interaction.showModal(dialogBox(words, missing, prefill));
     },
 

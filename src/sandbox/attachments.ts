@@ -2,7 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { APIAttachment } from 'discord-api-types/v10';
 import type { Backend } from './backend.js';
 import type { Clock } from './clock.js';
-import { invalid, refusal } from './refusal.js';
+import { invalid, type Refusal, refusal } from './refusal.js';
 import type { Channel, StoredFile, World } from './world.js';
 
 /** A file of a request: the `n` of its `files[n]`, and what it holds. */
@@ -16,6 +16,9 @@ export interface Upload {
 /** The default of a server without boosts ("Uploading Files"). */
 export const maxFileBytes = 10 * 1024 * 1024;
 const maxFiles = 10;
+
+export const tooManyFiles = (): Refusal =>
+  invalid(['files'], 'BASE_TYPE_MAX_LENGTH', `Must be ${maxFiles} or fewer in length.`);
 
 /** What a request says of its attachments: new ones by the `n` of their file, kept ones by id. */
 export type AttachmentDraft = {
@@ -44,16 +47,15 @@ export function attach(
     throw invalid(['attachments', strange, 'id'], 'ATTACHMENT_NOT_FOUND', 'Attachment data not found');
   }
   const kept = drafts ? present.filter(({ id }) => draftOf(id)) : present;
-  if (kept.length + uploads.length > maxFiles) {
-    throw invalid(['files'], 'BASE_TYPE_MAX_LENGTH', `Must be ${maxFiles} or fewer in length.`);
-  }
+  if (kept.length + uploads.length > maxFiles) throw tooManyFiles();
   return [...kept, ...uploads.map((upload) => store(backend, channel, upload, draftOf(`${upload.index}`)))];
 }
 
 function store(backend: Backend, channel: Channel, upload: Upload, draft: AttachmentDraft | undefined): APIAttachment {
   const id = backend.newId();
   // Discord keeps letters, digits, dots, dashes and underscores of a name.
-  const filename = (draft?.filename || upload.filename).replaceAll(' ', '_').replaceAll(/[^\p{L}\p{N}._-]/gu, '');
+  const kept = (draft?.filename || upload.filename).replaceAll(' ', '_').replaceAll(/[^\p{L}\p{N}._-]/gu, '');
+  const filename = kept || 'unknown';
   const { contentType, bytes } = upload;
   backend.world.files.set(id, { channelId: channel.id, filename, contentType, bytes });
   const url = backend.fileUrl(id);

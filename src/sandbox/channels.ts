@@ -17,10 +17,10 @@ export function changeChannel(backend: Backend, channel: Channel, body: unknown,
 
 type Change = { readonly [Field in keyof Channel]?: Channel[Field] | undefined };
 
-/** Who opened a thread may archive and name it; the rest is for who manages threads. */
+/** Who opened a thread may change it as long as it is not locked; else it is for those who manage threads. */
 function threadChange({ world }: Backend, thread: Channel, body: unknown, by: User): Change {
   const { name, archived, locked, rate_limit_per_user } = check(UpdateThreadRequestPartialSchema, body);
-  const isOwn = thread.ownerId === by.id && locked === undefined;
+  const isOwn = thread.ownerId === by.id && !thread.locked;
   demand(world, by.id, thread, ...(isOwn ? [] : (['ManageThreads'] as const)));
   if (thread.archived && archived !== false) throw refusal(50083);
   return {

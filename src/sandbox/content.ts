@@ -79,6 +79,9 @@ export function checkAllowedMentions({ parse, users, roles }: AllowedMentions): 
   }
 }
 
+/** Code as Discord's markdown reads it: a block, or from a run of back-ticks to the next run of as many. */
+const code = /```[\s\S]+?```|(?<!`)(`+)(?!`)[\s\S]*?[^`]\1(?!`)/g;
+
 /**
  * Whom a text pings: those it names (outside of code), as far as `allowed_mentions` and, for roles and @everyone, the
  * author's permissions let it. `repliedTo` is the author of the message that is replied to.
@@ -91,7 +94,8 @@ export function resolveMentions(
   allowed: AllowedMentions,
   repliedTo: string | undefined,
 ): Mentions {
-  const text = content.replaceAll(/```[\s\S]*?```|`[^`\n]*`/g, '');
+  // In its place stands a space, so that what is left and right of it does not become a mention.
+  const text = content.replaceAll(code, ' ');
   const parses = (kind: string) => allowed.parse?.some((allowedKind) => allowedKind === kind) ?? false;
   const named = (pattern: RegExp) => [...new Set([...text.matchAll(pattern)].map(([, id]) => id ?? ''))];
   const mayPingMany = may(world, authorId, channel, 'MentionEveryone');

@@ -47,7 +47,7 @@ export async function startDiscord(options: DiscordOptions = {}) {
       messagesSeen(server, person, channel).map(({ content }) => content),
     /** Each text that a message has had, with the time (of the sandbox's clock) that it came. */
     edits: ({ id }: Identified): Message['edits'] => messageById(id)?.edits ?? [],
-    /** The messages that pinged somebody, by their first text or by a later one. */
+    /** The messages, still there, that pinged somebody by their first text, or were marked for them by an edit. */
     notified: (person: Identified): APIMessage[] =>
       allMessages()
         .filter(({ notified }) => notified.has(person.id))
@@ -105,7 +105,7 @@ function createApplication(server: DiscordServer, given: ApplicationOptions) {
     isConnected: () => gateway.isConnected(id),
     /** The REST calls that it made with its token. */
     calls: () => calls.filter(({ by }) => by === id),
-    /** The names of the commands that it has registered everywhere. */
+    /** The commands that it has registered everywhere. */
     commands: () => application.commands.get('') ?? [],
     /** Turns its message content intent on or off in the portal. */
     switchMessageContent(to: Switch): void {

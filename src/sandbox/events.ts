@@ -5,7 +5,7 @@ import {
   type GatewayDispatchPayload,
   GatewayIntentBits,
 } from 'discord-api-types/v10';
-import { messageEventPayload, type Viewer } from './message-payloads.js';
+import { messageEventPayload, nonceOf, type Viewer } from './message-payloads.js';
 import {
   channelPayloadFor,
   guildCreatePayload,
@@ -61,7 +61,7 @@ export function messageCreated(world: World, message: Message): GatewayEvent {
     name: GatewayDispatchEvents.MessageCreate,
     intents: messageIntent(channel),
     isFor: messageReaders(world, channel, message),
-    data: (reader) => messageEventPayload(world, message, reader),
+    data: (reader) => ({ ...messageEventPayload(world, message, reader), ...nonceOf(message) }),
   };
 }
 

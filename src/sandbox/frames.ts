@@ -69,6 +69,7 @@ export function readFrame(data: RawData, isBinary: boolean): z.infer<typeof Fram
 export function compressed(socket: WebSocket): (frame: string) => void {
   const deflate = createDeflate();
   const chunks: Buffer[] = [];
+  socket.once('close', () => deflate.close());
   deflate.on('data', (chunk: Buffer) => chunks.push(chunk));
   return (frame) => {
     deflate.write(frame);

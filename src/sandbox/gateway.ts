@@ -18,12 +18,14 @@ import {
   readFrame,
   unwelcomeQuery,
 } from './frames.js';
-import { applicationFlags, memberPayload, userPayload } from './payloads.js';
+import { membersChunk } from './members-chunk.js';
+import { applicationFlags, userPayload } from './payloads.js';
 import {
   canReplay,
   createSession,
   dispatch,
   isOnShard,
+  isShard,
   refusedIntents,
   replay,
   resumableForMs,
@@ -64,7 +66,7 @@ export function createGateway(
     connection.write(JSON.stringify({ op, d, s: null, t: null }));
 
   function open(socket: WebSocket, request: IncomingMessage): void {
-    const query = new URL(request.url ?? '/', 'ws://gateway').searchParams;
+    const query = new URLSearchParams(request.url?.split('?')[1]);
     const write = query.get('compress') === 'zlib-stream' ? compressed(socket) : (frame: string) => socket.send(frame);
     const connection: Connection = { socket, write, session: undefined, sends: [], timeout: undefined };
     connections.add(connection);
@@ -76,6 +78,8 @@ export function createGateway(
       return;
     }
     socket.on('message', (data, isBinary) => {
+      // What comes behind a payload that the connection is closed for is not looked at.
+      if (socket.readyState !== socket.OPEN) return;
       const closing = received(connection, data, isBinary);
       if (closing) socket.close(...closing);
     });
@@ -86,7 +90,8 @@ export function createGateway(
   function expectHeartbeat(connection: Connection): void {
     clearTimeout(connection.timeout);
     connection.timeout = setTimeout(() => {
-      if (connection.session) sessions.delete(connection.session.id);
+      const session = release(connection);
+      if (session) sessions.delete(session.id);
       connection.socket.close(...close.timeout);
     }, options.heartbeatMs * 1.5);
     connection.timeout.unref();
@@ -95,17 +100,18 @@ export function createGateway(
   function closed(connection: Connection, code: number): void {
     clearTimeout(connection.timeout);
     connections.delete(connection);
-    options.changed();
-    const { session } = connection;
-    if (session === undefined || session.write !== connection.write) return;
-    lose(session);
+    const session = release(connection);
     // A client that closes with 1000 or 1001 ends its session ("Initiating a Disconnect").
-    if (code === 1000 || code === 1001) sessions.delete(session.id);
+    if (session && (code === 1000 || code === 1001)) sessions.delete(session.id);
+    options.changed();
   }
 
-  function lose(session: Session): void {
+  /** Takes the session off a connection, to wait for a resume. One that was resumed elsewhere is not this connection's any more. */
+  function release({ session, write }: Connection): Session | undefined {
+    if (session?.write !== write) return undefined;
     session.write = undefined;
     session.lostAt = clock.now();
+    return session;
   }
 
   /** Takes a payload, and says with what the connection is to be closed, if it is. So do the functions it calls. */
@@ -154,7 +160,7 @@ export function createGateway(
     const application = world.applications.get(user.applicationId ?? '');
     const disallowed = application && refusedIntents(intents, application);
     if (disallowed) return [disallowed, intentReasons[disallowed]];
-    if (!(shard[0] >= 0 && shard[0] < shard[1])) return close.shard;
+    if (!isShard(shard)) return close.shard;
     const session = createSession(backend.newId(), user, intents, shard);
     sessions.set(session.id, session);
     attach(connection, session);
@@ -203,7 +209,6 @@ export function createGateway(
     }
     const session = sessions.get(session_id);
     if (session?.token !== token || hasExpired(session) || !canReplay(session, seq)) {
-      sessions.delete(session_id);
       send(connection, GatewayOpcodes.InvalidSession, false);
       return undefined;
     }
@@ -219,21 +224,8 @@ export function createGateway(
     if (session === undefined) return close.unauthenticated;
     const asked = RequestMembers.safeParse(d);
     if (!asked.success) return close.decode;
-    const { guild_id, query = '', user_ids, limit = 0, nonce } = asked.data;
-    const guild = world.guilds.get(guild_id);
-    if (!guild?.members.has(session.userId)) return undefined;
-    const wanted = user_ids === undefined ? undefined : [user_ids].flat();
-    const isWanted = (id: string) =>
-      wanted ? wanted.includes(id) : (world.users.get(id)?.username ?? '').startsWith(query.toLowerCase());
-    const members = [...guild.members.values()].filter(({ userId }) => isWanted(userId));
-    dispatch(session, GatewayDispatchEvents.GuildMembersChunk, {
-      guild_id,
-      members: (limit > 0 ? members.slice(0, limit) : members).map((member) => memberPayload(world, member)),
-      chunk_index: 0,
-      chunk_count: 1,
-      not_found: (wanted ?? []).filter((id) => !guild.members.has(id)),
-      ...(nonce !== undefined && { nonce }),
-    });
+    const chunk = membersChunk(world, session, asked.data);
+    if (chunk) dispatch(session, GatewayDispatchEvents.GuildMembersChunk, chunk);
     return undefined;
   }
 
@@ -263,9 +255,10 @@ export function createGateway(
     acknowledgesHeartbeats: true,
     acceptsConnections: true,
     drop({ code, of } = {}) {
-      for (const { socket, session } of connections) {
+      for (const connection of connections) {
+        const { socket, session } = connection;
         if (of && session?.userId !== of.id) continue;
-        if (session) lose(session);
+        release(connection);
         if (code === undefined) socket.terminate();
         else socket.close(code);
       }
@@ -275,7 +268,10 @@ export function createGateway(
     },
     invalidate(resumable) {
       for (const connection of connections) {
-        if (!resumable && connection.session) sessions.delete(connection.session.id);
+        const session = release(connection);
+        if (session && !resumable) sessions.delete(session.id);
+        // The client goes on with a resume or an identify, on this connection or another ("Invalid Session").
+        connection.session = undefined;
         send(connection, GatewayOpcodes.InvalidSession, resumable);
       }
     },
@@ -300,12 +296,13 @@ export function createGateway(
     publish,
     faults,
     /** Whether an account has a connection that has identified. */
-    isConnected: (userId: string) => [...connections].some(({ session }) => session?.userId === userId),
+    isConnected: (userId: string) =>
+      [...sessions.values()].some((session) => session.userId === userId && session.write !== undefined),
     /** Takes over the WebSocket upgrades of a server; `isWelcome` refuses those from elsewhere. */
     listen(server: Server, isWelcome: (request: IncomingMessage) => boolean): void {
       server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-        if (!isWelcome(request)) socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
-        else if (!faults.acceptsConnections) socket.end('HTTP/1.1 503 Service Unavailable\r\n\r\n');
+        if (!isWelcome(request)) turnAway(socket, '403 Forbidden');
+        else if (!faults.acceptsConnections) turnAway(socket, '503 Service Unavailable');
         else sockets.handleUpgrade(request, socket, head, (opened) => open(opened, request));
       });
     },
@@ -317,6 +314,13 @@ export function createGateway(
       sockets.close();
     },
   };
+}
+
+/** Nobody else listens to this socket any more: neither its errors, nor that it stays open after the answer. */
+function turnAway(socket: Duplex, status: string): void {
+  socket.on('error', () => socket.destroy());
+  socket.once('finish', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
 }
 
 export type Gateway = ReturnType<typeof createGateway>;

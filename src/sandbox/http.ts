@@ -4,7 +4,7 @@ import multipart, { type MultipartFile } from '@fastify/multipart';
 import { pathsList } from 'discord-api-spec';
 import type { PublishedSchema } from 'discord-api-spec/zod';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { maxFileBytes, type Upload } from './attachments.js';
+import { maxFileBytes, tooManyFiles, type Upload } from './attachments.js';
 import type { Backend } from './backend.js';
 import type { createRestFaults, RestFault } from './faults.js';
 import type { createLimits } from './limits.js';
@@ -76,6 +76,7 @@ export interface RestCall {
   readonly method: string;
   /** The path below the version, as it came. */
   readonly path: string;
+  /** As in {@link Route.path}; the path as it came, where the sandbox has no such route. */
   readonly route: string;
   /** Who called: the id of a user. */
   readonly by: string | undefined;
@@ -124,12 +125,17 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
   }
   server.setNotFoundHandler((request, reply) => {
     const isOfDiscord = knownPaths(request.method).some((path) => matches(path, pathOf(request)));
-    if (!isOfDiscord) return reply.code(404).send({ message: '404: Not Found', code: 0 });
-    return reply.code(501).send({ message: 'The sandbox does not have this route of Discord', code: 0 });
+    const missing = isOfDiscord
+      ? new Refusal(501, 0, 'The sandbox does not have this route of Discord')
+      : new Refusal(404, 0, '404: Not Found');
+    const answer = answerTo(missing);
+    note(options, request, pathOf(request), request.body, answer);
+    return reply.code(answer.status).send(answer.body);
   });
-  server.setErrorHandler((error, _request, reply) => {
-    const { status, body } = answerTo(error);
-    return reply.code(status).send(body);
+  server.setErrorHandler((error, request, reply) => {
+    const answer = answerTo(error);
+    note(options, request, (request.routeOptions.url ?? pathOf(request)).replace(base, ''), request.body, answer);
+    return reply.code(answer.status).send(answer.body);
   });
   return server;
 }
@@ -144,7 +150,7 @@ function matches(template: string, path: string): boolean {
 }
 
 async function serve(options: HttpOptions, one: Route, request: FastifyRequest, reply: FastifyReply) {
-  const { backend, faults, limits, record } = options;
+  const { backend, faults } = options;
   const { method } = request;
   const caller = callerOf(backend, request.headers.authorization);
   const { body, uploads, broken } = await read(request);
@@ -154,25 +160,35 @@ async function serve(options: HttpOptions, one: Route, request: FastifyRequest, 
     return ask(options, one, { params: strings(request.params), query: strings(request.query), body, uploads }, caller);
   };
   const answer = await disturbed(fault, () => attempt(ordinary));
-  limits?.answered(answer.status);
-  const code =
-    answer.body !== null && typeof answer.body === 'object' && 'code' in answer.body ? answer.body.code : undefined;
-  record({
-    at: backend.clock.now(),
-    method,
-    path: pathOf(request),
-    route: one.path,
-    by: caller?.user.id,
-    body,
-    status: answer.status,
-    code: typeof code === 'number' && answer.status >= 400 ? code : undefined,
-  });
+  note(options, request, one.path, body, answer);
   if (fault?.answer === 'silence') return reply.hijack();
   if (fault?.answer === 'reset') {
     request.raw.socket.destroy();
     return reply.hijack();
   }
   return reply.code(answer.status).headers(answer.headers).send(answer.body);
+}
+
+/** Records a call with its answer, and counts the answer where it is an invalid request. */
+function note(
+  { backend, limits, record }: HttpOptions,
+  request: FastifyRequest,
+  path: string,
+  body: unknown,
+  { status, body: answered }: Answer,
+): void {
+  limits?.answered(status);
+  const code = answered !== null && typeof answered === 'object' && 'code' in answered ? answered.code : undefined;
+  record({
+    at: backend.clock.now(),
+    method: request.method,
+    path: pathOf(request),
+    route: path,
+    by: callerOf(backend, request.headers.authorization)?.user.id,
+    body,
+    status,
+    code: typeof code === 'number' && status >= 400 ? code : undefined,
+  });
 }
 
 /** Asks the route, with the limits in force, and returns what a client gets. */
@@ -206,11 +222,16 @@ function answerTo(error: unknown): Answer {
     const { status, code, message, errors, headers, extra } = error;
     return { status, headers, body: { message, code, ...(errors && { errors }), ...extra } };
   }
-  if (error instanceof Error && 'statusCode' in error && error.statusCode === 413) return answerTo(refusal(40005));
-  if (error instanceof Error && 'statusCode' in error && error.statusCode === 400) return answerTo(refusal(50109));
+  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
+  if (status === 413) return answerTo(refusal(40005));
+  if (status === 415) return answerTo(malformed());
+  if (status === 400) return answerTo(refusal(50109));
   const what = error instanceof Error ? error.stack : String(error);
   return { status: 500, headers: {}, body: { message: `The sandbox itself failed: ${what}`, code: 0 } };
 }
+
+/** "Invalid form body …, or invalid Content-Type provided" (JSON error codes, 50035). */
+const malformed = (): Refusal => new Refusal(400, 50035, 'Invalid Form Body');
 
 /** Answers as an ordered fault has it; without one, as the route does. */
 async function disturbed(fault: RestFault | undefined, ordinary: () => Answer): Promise<Answer> {
@@ -249,10 +270,16 @@ async function read(request: FastifyRequest): Promise<Read> {
     }
     return { body: JSON.parse(payload), uploads, broken: undefined };
   } catch (error) {
-    const isTooLarge = error instanceof Error && 'statusCode' in error && error.statusCode === 413;
-    if (!isTooLarge && !(error instanceof SyntaxError)) throw error;
-    return { body: payload, uploads, broken: refusal(isTooLarge ? 40005 : 50109) };
+    return { body: payload, uploads, broken: brokenForm(error) };
   }
+}
+
+/** What is wrong with a form that could not be read: its text, the number or the size of its files, or the form itself. */
+function brokenForm(error: unknown): Refusal {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'FST_REQ_FILE_TOO_LARGE') return refusal(40005);
+  if (code === 'FST_FILES_LIMIT') return tooManyFiles();
+  return error instanceof SyntaxError ? refusal(50109) : malformed();
 }
 
 async function upload(part: MultipartFile, position: number): Promise<Upload> {

@@ -14,10 +14,11 @@ import {
 } from 'discord-api-types/v10';
 import type { Upload } from './attachments.js';
 import type { Backend } from './backend.js';
+import { removeMessage } from './deletions.js';
 import { checkDialog } from './dialogs.js';
 import { numbered, readDraft } from './drafts.js';
 import { messagePayload } from './message-payloads.js';
-import { changeMessage, publishMessage, removeMessage } from './messages.js';
+import { changeMessage, publishMessage } from './messages.js';
 import { invalid, refusal } from './refusal.js';
 import { check } from './schema.js';
 import { type Channel, channelOf, createMessage, type Interaction, type Message, messageOf } from './world.js';
@@ -195,8 +196,11 @@ export function editResponse(
   return message;
 }
 
+/** Deletes what the token made. A response that was put off is then given: what follows is a follow-up of its own. */
 export function deleteResponse(backend: Backend, interaction: Interaction, id: string): void {
-  removeMessage(backend, channelIn(backend, interaction), readResponse(backend, interaction, id));
+  const message = readResponse(backend, interaction, id);
+  if (interaction.response === 'thinking' && message.id === interaction.originalId) interaction.response = 'message';
+  removeMessage(backend, channelIn(backend, interaction), message);
 }
 
 /**

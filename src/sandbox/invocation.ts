@@ -133,7 +133,11 @@ function command(
   demandInvoking(backend, application, channel, user, found);
   const { options, resolved, path } = readOptions(backend.world, channel, found.options ?? [], data.options ?? []);
   const { id, name, type, guild_id } = found;
-  const own = { id, name, type, options, resolved, ...(guild_id !== undefined && { guild_id }) };
+  const given = {
+    ...(options.length > 0 && { options }),
+    ...(Object.keys(resolved).length > 0 && { resolved }),
+  };
+  const own = { id, name, type, ...given, ...(guild_id !== undefined && { guild_id }) };
   return { data: own, command: [name, ...path].join(' '), metadata: {}, message: undefined };
 }
 

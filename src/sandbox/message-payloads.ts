@@ -44,7 +44,6 @@ export function messagePayload(world: World, message: Message, viewer: Viewer): 
     pinned: false,
     flags: message.flags,
     ...(message.reactions.length > 0 && { reactions: message.reactions.map((one) => reactionPayload(one, viewer)) }),
-    ...(message.nonce !== undefined && { nonce: message.nonce }),
     ...(message.applicationId !== undefined && {
       application_id: message.applicationId,
       webhook_id: message.applicationId,
@@ -54,6 +53,10 @@ export function messagePayload(world: World, message: Message, viewer: Viewer): 
     ...referencePayload(world, channel, message, viewer),
   };
 }
+
+/** A nonce is not stored with its message: the answer to its creation and MESSAGE_CREATE have it, and nothing read later. */
+export const nonceOf = ({ nonce }: Message): { readonly nonce?: string | number } =>
+  nonce === undefined ? {} : { nonce };
 
 /** What an answer tells of its interaction; the older `interaction` is still sent for commands, and has their name. */
 function invokedPayload({ interaction }: Message): Partial<APIMessage> {

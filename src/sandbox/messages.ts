@@ -11,20 +11,11 @@ import {
   resolveMentions,
 } from './content.js';
 import { forbidLegacy, numbered, type Origin, readDraft } from './drafts.js';
-import { channelChanged, messageCreated, messageDeleted, messagesDeleted, messageUpdated } from './events.js';
+import { channelChanged, messageCreated, messageUpdated } from './events.js';
 import { demand, may } from './permissions.js';
 import { invalid, Refusal, refusal } from './refusal.js';
 import { timeOf } from './snowflake.js';
-import {
-  type Channel,
-  createMessage,
-  isDirect,
-  isThread,
-  type Message,
-  messageOf,
-  type User,
-  type World,
-} from './world.js';
+import { type Channel, createMessage, isDirect, isThread, type Message, type User, type World } from './world.js';
 
 /** Adds a message to its channel, with those it notifies, and tells everybody who is to know. */
 export function publishMessage(backend: Backend, channel: Channel, message: Message): Message {
@@ -69,9 +60,15 @@ export function postMessage(
   unarchive(backend, channel);
   const more = { type: reference ? 19 : 0, reference, nonce, tts: draft.tts ?? false };
   const message = createMessage({ id: newId(), channelId: channel.id, authorId: author.id, ...said, ...more });
-  if (enforced !== undefined) world.nonces.set(enforced, { channelId: channel.id, messageId: message.id });
+  if (enforced !== undefined) remember(world, enforced, message);
   joinThread(backend, channel, [author.id, ...said.mentions]);
   return publishMessage(backend, channel, message);
+}
+
+function remember({ nonces }: World, nonce: string, { id, channelId }: Message): void {
+  // Taken out first, so that it stands at the end: they are forgotten from the oldest on.
+  nonces.delete(nonce);
+  nonces.set(nonce, { channelId, messageId: id });
 }
 
 /** The message of an author that a nonce made, in whatever channel, as long as it is remembered. */
@@ -105,7 +102,13 @@ function demandWriting(
   if (uploads.length > 0) demand(world, author.id, channel, 'AttachFiles');
   if (embeds?.length) demand(world, author.id, channel, 'EmbedLinks');
   if (isDirect(channel) && !mayTalkTo(world, channel, author)) throw refusal(50007);
-  if (channel.archived && channel.locked && !may(world, author.id, channel, 'ManageThreads')) throw refusal(50083);
+  demandUnlocked(world, channel, author);
+}
+
+/** In a locked thread, only those who manage threads write, edit, and bring it back ("Archived and Locked Threads"). */
+function demandUnlocked(world: World, channel: Channel, author: User): void {
+  if (!channel.locked || may(world, author.id, channel, 'ManageThreads')) return;
+  throw refusal(channel.archived ? 50083 : 160005);
 }
 
 /** An app reaches people who share a server with it or installed it, and whose messages are open. */
@@ -185,6 +188,7 @@ export function editMessage(
   if (message.authorId !== editor.id) return editFlags(backend, channel, message, editor, change);
   if (!editable.has(message.type)) throw refusal(50021);
   if (channel.archived) throw refusal(50083);
+  demandUnlocked(world, channel, editor);
   limitLateEdits(backend, channel, message);
   return changeMessage(backend, channel, message, change, uploads, 'message');
 }
@@ -257,43 +261,4 @@ function mention(
   message.mentionRoles = mentions.roles;
   message.mentionEveryone = mentions.everyone;
   notify(world, channel, message);
-}
-
-/** Takes a message out of its channel: its author may, and who manages messages. */
-export function deleteMessage(backend: Backend, channel: Channel, messageId: string, by: User): void {
-  const { world } = backend;
-  demand(world, by.id, channel);
-  const message = messageOf(channel, messageId);
-  if (message.onlyFor !== undefined) throw refusal(10008);
-  if (message.authorId !== by.id) {
-    if (isDirect(channel)) throw refusal(50003);
-    demand(world, by.id, channel, 'ManageMessages');
-  }
-  removeMessage(backend, channel, message);
-}
-
-/** Takes a message out of its channel, if it is there. */
-function take(world: World, channel: Channel, id: string): boolean {
-  const message = channel.messages.get(id);
-  if (message) world.deleted.set(id, message);
-  return channel.messages.delete(id);
-}
-
-/** Takes a message out of its channel, and tells everybody. */
-export function removeMessage(backend: Backend, channel: Channel, message: Message): void {
-  take(backend.world, channel, message.id);
-  backend.publish(messageDeleted(backend.world, message));
-}
-
-const bulkAgeMs = 14 * 24 * hourMs;
-
-/** "Bulk Delete Messages": 2 to 100 at once, none older than two weeks; ids that are no messages are passed over. */
-export function bulkDelete(backend: Backend, channel: Channel, ids: readonly string[], by: User): void {
-  const { world, clock } = backend;
-  if (isDirect(channel)) throw refusal(50003);
-  demand(world, by.id, channel, 'ManageMessages');
-  if (ids.length < 2 || ids.length > 100) throw refusal(50016);
-  if (ids.some((id) => timeOf(id) < clock.now() - bulkAgeMs)) throw refusal(50034);
-  const gone = ids.filter((id) => take(world, channel, id));
-  backend.publish(messagesDeleted(world, channel, gone));
 }

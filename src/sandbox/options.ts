@@ -51,12 +51,13 @@ export function readOptions(
   };
 }
 
-const merged = (one: APIInteractionDataResolved, other: APIInteractionDataResolved): APIInteractionDataResolved => ({
-  users: { ...one.users, ...other.users },
-  members: { ...one.members, ...other.members },
-  roles: { ...one.roles, ...other.roles },
-  channels: { ...one.channels, ...other.channels },
-});
+const resolvable = ['users', 'members', 'roles', 'channels'] as const;
+
+/** What two options stand for, with no list that would be empty. */
+const merged = (one: APIInteractionDataResolved, other: APIInteractionDataResolved): APIInteractionDataResolved =>
+  Object.fromEntries(
+    resolvable.flatMap((kind) => (one[kind] || other[kind] ? [[kind, { ...one[kind], ...other[kind] }]] : [])),
+  );
 
 function readOption(world: World, channel: Channel, declared: readonly Declared[], given: GivenOption): Given {
   const option = declared.find(({ name, type }) => name === given.name && type === given.type);

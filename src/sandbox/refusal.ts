@@ -79,16 +79,19 @@ export function invalid(path: readonly (string | number)[], code: string, messag
   return invalidForm([{ path, code, message }]);
 }
 
+// A field may be called `__proto__` or `constructor`: there is no prototype for it to reach.
+const noErrors = (): FormErrors => Object.create(null);
+
 /** "Invalid Form Body" about any number of fields, nested as Discord nests them. */
 export function invalidForm(
   faults: readonly { readonly path: readonly (string | number)[]; readonly code: string; readonly message: string }[],
 ): Refusal {
-  const errors: FormErrors = {};
+  const errors = noErrors();
   for (const { path, code, message } of faults) {
     let level = errors;
     for (const key of path) {
       const next = level[key];
-      const inner: FormErrors = next === undefined || Array.isArray(next) ? {} : next;
+      const inner: FormErrors = next === undefined || Array.isArray(next) ? noErrors() : next;
       level[key] = inner;
       level = inner;
     }

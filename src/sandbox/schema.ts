@@ -1,5 +1,5 @@
 import type { PublishedIssue, PublishedSchema } from 'discord-api-spec/zod';
-import { invalidForm } from './refusal.js';
+import { invalid, invalidForm } from './refusal.js';
 
 /** How many characters a text has for Discord: code points, not UTF-16 units (discord-api-docs, issue 1315). */
 export const characters = (text: string): number => [...text].length;
@@ -20,6 +20,23 @@ export function check<Body>(schema: PublishedSchema<Body>, body: unknown): Body 
   const result = schema.safeParse(read);
   if (result.success) return result.data;
   throw invalidForm(result.error.issues.flatMap((issue) => faultsOf(issue, read, [])));
+}
+
+/** An id of a query or of a list; throws 50035 for what is none. */
+export function snowflake(value: unknown, path: readonly (string | number)[]): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  if (/^\d{1,20}$/.test(text)) return text;
+  throw invalid(path, 'NUMBER_TYPE_COERCE', `Value ${JSON.stringify(text)} is not snowflake.`);
+}
+
+/** How many a page is to have, as a query says it; throws 50035 for what is no number from 1 to `most`. */
+export function limitOf(limit: string, most: number): number {
+  const count = Number(limit);
+  const refuse = (code: string, message: string) => invalid(['limit'], code, message);
+  if (!Number.isInteger(count)) throw refuse('NUMBER_TYPE_COERCE', `Value "${limit}" is not int.`);
+  if (count < 1) throw refuse('NUMBER_TYPE_MIN', 'int value should be greater than or equal to 1.');
+  if (count > most) throw refuse('NUMBER_TYPE_MAX', `int value should be less than or equal to ${most}.`);
+  return count;
 }
 
 /**

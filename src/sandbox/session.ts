@@ -36,6 +36,10 @@ export function refusedIntents(intents: number, application: Application): 4013 
   return privileged.some(([bit, state]) => (intents & bit) !== 0 && state === 'off') ? 4014 : undefined;
 }
 
+/** Whether there can be a shard of this number among so many. */
+export const isShard = ([id, count]: readonly [number, number]): boolean =>
+  Number.isInteger(id) && Number.isInteger(count) && id >= 0 && id < count;
+
 /** A new session of an account; a person's client has every intent. */
 export function createSession(
   id: string,

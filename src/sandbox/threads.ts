@@ -9,8 +9,9 @@ import { type Channel, createChannel, createMessage, isDirect, isThread, type Me
 /** "Start Thread from Message": the thread has the message's id, and there is one at most (160004). */
 export function openThreadFrom(backend: Backend, channel: Channel, message: Message, name: string, by: User): Channel {
   const { world } = backend;
-  demand(world, by.id, channel, 'CreatePublicThreads', 'ReadMessageHistory');
   refuseNesting(channel);
+  demand(world, by.id, channel, 'CreatePublicThreads', 'ReadMessageHistory');
+  if (message.onlyFor !== undefined) throw refusal(10008);
   if (world.channels.has(message.id)) throw refusal(160004);
   const thread = open(backend, channel, message.id, ChannelType.PublicThread, name, by);
   message.flags |= MessageFlags.HasThread;
@@ -36,8 +37,8 @@ export function openThread(
   by: User,
 ): Channel {
   const isPublic = type === ChannelType.PublicThread;
-  demand(backend.world, by.id, channel, isPublic ? 'CreatePublicThreads' : 'CreatePrivateThreads');
   refuseNesting(channel);
+  demand(backend.world, by.id, channel, isPublic ? 'CreatePublicThreads' : 'CreatePrivateThreads');
   const kind = isPublic ? ChannelType.PublicThread : ChannelType.PrivateThread;
   const thread = open(backend, channel, backend.newId(), kind, name, by);
   if (isPublic) announce(backend, channel, thread, by);

@@ -118,7 +118,10 @@ export interface Message {
   readonly interaction: Invoked | undefined;
   /** Who alone sees it; `undefined` is everybody in the channel. */
   readonly onlyFor: string | undefined;
-  /** Everybody whom it ever pinged, by its first text or a later one. */
+  /**
+   * Everybody whom it ever pinged, by its first text, or was marked for by a later one. Discord itself sends a
+   * notification for the first alone, and shows the later mark to who reads it (discord-api-docs, issue 1419).
+   */
   readonly notified: Set<string>;
   /** Each text it has had, oldest first. */
   readonly edits: { readonly at: number; readonly content: string }[];

@@ -175,6 +175,19 @@ describe('the app itself', () => {
     });
   });
 
+  test('lists the members of a server one at a time, if it does not ask for more', async () => {
+    const [ada, bob] = [discord.person({ username: 'ada' }), discord.person({ username: 'bob' })];
+    const guild = discord.guild({ owner: ada, members: [bob] });
+    const reader = discord.application({ members: 'on' });
+    guild.install(reader);
+    const list = async (query: string) => {
+      const { body } = await api(discord, `Bot ${reader.token}`)('GET', `/guilds/${guild.id}/members${query}`);
+      return body.map(({ user }: { user: { id: string } }) => user.id);
+    };
+    expect(await list('')).toEqual([ada.id]);
+    expect(await list(`?after=${ada.id}&limit=1000`)).toEqual([bob.id, reader.id]);
+  });
+
   test('can leave a server', async () => {
     const guild = discord.guild({ owner: discord.person({ username: 'ada' }) });
     guild.install(app);

@@ -1,3 +1,4 @@
+import { createConnection, type Socket } from 'node:net';
 import { inflateSync, constants as zlib } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -108,12 +109,15 @@ describe('connecting', () => {
     await ready(discord.application({ messageContent: state }).token, 513 | (1 << 15));
   });
 
-  test('closes with 4010 for a shard that cannot be', async () => {
-    const { app } = home();
-    const client = await connect(discord);
-    client.identify(app.token, 513, { shard: [2, 2] });
-    expect(await client.closed).toBe(4010);
-  });
+  test.each([[[2, 2]], [[-1, 2]], [[0, 0]], [[0, 1.5]], [[0.5, 1]]])(
+    'closes with 4010 for the shard %j, which cannot be',
+    async (shard) => {
+      const { app } = home();
+      const client = await connect(discord);
+      client.identify(app.token, 513, { shard });
+      expect(await client.closed).toBe(4010);
+    },
+  );
 
   test('a server is on one shard of two, direct messages on the first', async () => {
     const { app, ada, guild } = home();
@@ -144,6 +148,49 @@ describe('connecting', () => {
     const again = await connect(discord);
     again.send(6, { token: app.token, session_id: client.ready.session_id, seq: 1 });
     expect((await again.got(9)).d).toBe(false);
+  });
+
+  test('what comes behind a payload that closes the connection is not heard', async () => {
+    const { app } = home();
+    const client = await connect(discord);
+    client.send(99, null);
+    client.identify(app.token);
+    expect(await client.closed).toBe(4001);
+    expect(client.events()).toEqual([]);
+    expect(app.isConnected()).toBe(false);
+  });
+
+  test('an address that is none harms nobody', async () => {
+    const { port } = new URL(discord.url);
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = createConnection(Number(port), '127.0.0.1');
+      socket.on('error', reject).on('data', (data) => {
+        resolve(data.toString());
+        socket.destroy();
+      });
+      const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==';
+      socket.write(
+        `GET // HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${key}\r\n\r\n`,
+      );
+    });
+    expect(answer).toContain('HTTP/1.1 101');
+    await connect(discord);
+  });
+
+  test.each([
+    ['who breaks off', (socket: Socket) => socket.resetAndDestroy()],
+    ['who stays on the line', (_socket: Socket) => {}],
+  ])('of somebody turned away %s, nothing is left', async (_who, then) => {
+    const { port } = new URL(discord.url);
+    const socket = createConnection({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
+    const refused = new Promise<string>((resolve) => socket.once('data', (data) => resolve(data.toString())));
+    socket.on('error', () => {});
+    socket.write('GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    expect(await refused).toContain('403');
+    then(socket);
+    await discord.close();
+    socket.destroy();
+    discord = await startDiscord({ clock });
   });
 
   test('zlib-stream compression flushes after each payload', async () => {
@@ -228,6 +275,32 @@ describe('resuming', () => {
     client.send(6, { token, session_id, seq: 1 });
     return Promise.race([client.got(9).then(() => false), client.got('RESUMED').then(() => true)]);
   }
+
+  test('a resume with another’s token harms no session', async () => {
+    const { app, ada, general } = home();
+    const client = await ready(app.token);
+    const stranger = await connect(discord);
+    stranger.send(6, { token: ada.token, session_id: client.ready.session_id, seq: 1 });
+    expect((await stranger.got(9)).d).toBe(false);
+    await ada.says(general, 'still there?');
+    await client.got('MESSAGE_CREATE');
+  });
+
+  test('a session that was resumed elsewhere outlives the connection that it came from', async () => {
+    await discord.close();
+    discord = await startDiscord({ heartbeatMs: 300 });
+    const { app, ada, general } = home();
+    const old = await ready(app.token);
+    const next = await connect(discord);
+    const beats = setInterval(() => next.send(1, null), 30);
+    next.send(6, { token: app.token, session_id: old.ready.session_id, seq: 1 });
+    await next.got('RESUMED');
+    expect(await old.closed).toBe(4009);
+    expect(app.isConnected()).toBe(true);
+    await ada.says(general, 'still there?');
+    await next.got('MESSAGE_CREATE');
+    clearInterval(beats);
+  });
 
   test('a resume can be refused, for good or for now', async () => {
     const { app } = home();
@@ -316,6 +389,22 @@ describe('events', () => {
     });
   });
 
+  test('all members are for those with the members intent alone', async () => {
+    const { app, ada, guild } = home();
+    const client = await ready(app.token);
+    client.send(8, { guild_id: guild.id, query: '', limit: 0, nonce: 'all' });
+    client.send(8, { guild_id: guild.id, query: 'ad', limit: 1, nonce: 'one' });
+    expect((await client.got('GUILD_MEMBERS_CHUNK')).d).toMatchObject({
+      nonce: 'one',
+      members: [{ user: { id: ada.id } }],
+    });
+    const reader = discord.application({ members: 'on' });
+    guild.install(reader);
+    const all = await ready(reader.token, 1 | (1 << 1));
+    all.send(8, { guild_id: guild.id, query: '', limit: 0 });
+    expect(((await all.got('GUILD_MEMBERS_CHUNK')).d as { members: unknown[] }).members).toHaveLength(3);
+  });
+
   test('of newcomers need the members intent', async () => {
     const { ada, guild } = home();
     const app = discord.application({ name: 'Other', members: 'limited' });
@@ -350,6 +439,30 @@ describe('faults', () => {
     const again = await connect(discord);
     again.send(6, { token: app.token, session_id: client.ready.session_id, seq: 1 });
     expect((await again.got(9)).d).toBe(false);
+  });
+
+  test('after opcode 9 a client goes on over the same connection: it resumes, or identifies', async () => {
+    const { app, ada, general } = home();
+    const client = await ready(app.token, 513);
+    discord.faults.gateway.invalidate(true);
+    expect(app.isConnected()).toBe(false);
+    await client.got(9);
+    await ada.says(general, 'meanwhile');
+    client.send(6, { token: app.token, session_id: client.ready.session_id, seq: 2 });
+    await client.got('RESUMED');
+    expect(client.events()).toEqual(['READY', 'GUILD_CREATE', 'MESSAGE_CREATE', 'RESUMED']);
+    discord.faults.gateway.invalidate(false);
+    client.identify(app.token);
+    await discord.until(() => app.isConnected());
+    await expect.poll(() => client.events().filter((name) => name === 'READY')).toHaveLength(2);
+  });
+
+  test.each([{}, { code: 4000 }])('a connection that is dropped (%o) counts as none at once', async (cut) => {
+    const { app } = home();
+    const client = await ready(app.token);
+    discord.faults.gateway.drop(cut);
+    expect(app.isConnected()).toBe(false);
+    await client.closed;
   });
 
   test('an event can come twice, late, or be lost until a resume', async () => {

@@ -137,6 +137,14 @@ describe('what the app gets', () => {
   });
 });
 
+test('a command without options comes without them, and without what ids stand for', async () => {
+  const { interaction } = await asked();
+  expect(interaction.data).not.toHaveProperty('resolved');
+  await bot('PUT', `/applications/${app.id}/commands`, [{ name: 'reset', description: 'Forget.' }]);
+  const bare = await answering(await ada.invokes(app, general, 'reset'));
+  expect(bare.interaction.data).not.toHaveProperty('options');
+});
+
 describe('Discord’s client does not send', () => {
   test.each([
     ['an unknown command', 'nonsense', {}, 10063],
@@ -148,6 +156,31 @@ describe('Discord’s client does not send', () => {
     ['an unknown subcommand', 'system nonsense', {}, 10063],
   ])('%s', async (_what, command, options, code) => {
     await expect(ada.invokes(app, general, command, options)).rejects.toMatchObject({ code });
+  });
+
+  test.each(['__proto__', 'constructor', '_errors'])('an option called %s, whose refusal says so', async (name) => {
+    const [command] = app.commands();
+    const data = {
+      id: command?.id,
+      name: 'ask',
+      options: [
+        { type: 3, name: 'prompt', value: 'x' },
+        { type: 3, name },
+      ],
+    };
+    const refused = ada.call('POST', '/interactions', {
+      type: 2,
+      application_id: app.id,
+      channel_id: general.id,
+      data,
+    });
+    const { body } = await refused.then(
+      () => expect.unreachable(),
+      (error) => error,
+    );
+    const { options } = body.errors.data;
+    expect(Object.getOwnPropertyDescriptor(options, name)?.value._errors).toHaveLength(1);
+    expect(Object.prototype).not.toHaveProperty('_errors');
   });
 
   test('a command to which its member permissions do not reach', async () => {
@@ -232,6 +265,7 @@ describe('an ephemeral answer', () => {
     expect([discord.texts(ada, general), discord.texts(bob, general)]).toEqual([['psst'], []]);
     expect((await bot('GET', `/channels/${general.id}/messages`)).body).toEqual([]);
     expect((await bot('DELETE', `/channels/${general.id}/messages/${use.message?.id}`)).body.code).toBe(10008);
+    await expect(ada.opensThread(general, 'aside', use.message)).rejects.toMatchObject({ code: 10008 });
     expect((await original('PATCH', { content: 'psst!', flags: 0 })).body).toMatchObject({
       content: 'psst!',
       flags: 64,
@@ -278,6 +312,18 @@ describe('an answer that is put off', () => {
     expect(second.body).toMatchObject({ type: 19, message_reference: { message_id: use.message?.id }, flags: 0 });
     expect(use.followUps.map(({ content }) => content)).toEqual(['two']);
   });
+});
+
+test('an answer that is put off and deleted leaves room for follow-ups, unless somebody else deleted it', async () => {
+  const { respond, original, followUp, use } = await asked();
+  await respond(5);
+  await original('DELETE');
+  expect((await followUp({ content: 'after all' })).status).toBe(200);
+  expect(use.followUps).toMatchObject([{ content: 'after all' }]);
+  const other = await asked();
+  await other.respond(5);
+  if (other.use.message) await ada.deletes(other.use.message);
+  expect((await other.followUp({ content: 'too late' })).body.code).toBe(10008);
 });
 
 describe('the token', () => {

@@ -31,6 +31,14 @@ beforeEach(() => {
   at = `/channels/${general.id}/messages`;
 });
 
+/** Sends the bot's token with a body that no library would make. */
+const sendRaw = (headers: Readonly<Record<string, string>>, body: string) =>
+  fetch(`${discord.url}/v10${at}`, {
+    method: 'POST',
+    headers: { authorization: `Bot ${app.token}`, ...headers },
+    body,
+  });
+
 const say = (content: string, more = {}) => bot('POST', at, { content, ...more });
 
 describe('who is let in', () => {
@@ -50,6 +58,17 @@ describe('who is let in', () => {
   test('a route that Discord has not is 404, one that only the sandbox lacks is 501', async () => {
     expect(await bot('GET', '/nonsense')).toMatchObject({ status: 404, body: { code: 0 } });
     expect(await bot('GET', `/guilds/${guild.id}/audit-logs`)).toMatchObject({ status: 501 });
+  });
+
+  test('each of these is a call all the same, and so is one that is no JSON', async () => {
+    await bot('GET', '/nonsense');
+    await bot('GET', `/guilds/${guild.id}/audit-logs`);
+    await sendRaw({ 'content-type': 'application/json' }, '{');
+    expect(app.calls().map(({ route, status, code }) => [route, status, code])).toEqual([
+      ['/nonsense', 404, 0],
+      [`/guilds/${guild.id}/audit-logs`, 501, 0],
+      ['/channels/:channel_id/messages', 400, 50109],
+    ]);
   });
 
   test('another host name is refused', async () => {
@@ -163,6 +182,16 @@ describe('files', () => {
     expect((await bot('POST', at, form(Array.from({ length: 11 }, () => ['x', 1])))).body.code).toBe(50035);
   });
 
+  test('that are twelve or more are refused before they are read', async () => {
+    expect((await bot('POST', at, form(Array.from({ length: 12 }, () => ['x', 1])))).body.code).toBe(50035);
+  });
+
+  test('whose name has no letter that Discord keeps can still be fetched', async () => {
+    const { body } = await bot('POST', at, form([['💥', 3]]));
+    expect(body.attachments[0].filename).not.toBe('');
+    expect((await fetch(body.attachments[0].url)).status).toBe(200);
+  });
+
   test('that an edit does not list are taken away', async () => {
     const { body } = await bot(
       'POST',
@@ -183,6 +212,17 @@ describe('files', () => {
     );
     expect(edited.body.attachments.map(({ filename }: { filename: string }) => filename)).toEqual(['one', 'three']);
     expect((await bot('PATCH', `${at}/${body.id}`, { attachments: [{ id: '77' }] })).body.code).toBe(50035);
+  });
+
+  test.each([
+    ['without a boundary', 'multipart/form-data', 'hello'],
+    ['that is none', 'multipart/form-data; boundary=x', 'hello'],
+    ['that breaks off', 'multipart/form-data; boundary=x', '--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb'],
+    ['of another content type', 'application/xml', '<content>hello</content>'],
+  ])('a form %s is 50035', async (_what, type, body) => {
+    const answer = await sendRaw({ 'content-type': type }, body);
+    expect([answer.status, await answer.json()]).toMatchObject([400, { code: 50035 }]);
+    expect(discord.texts(ada, general)).toEqual([]);
   });
 
   test('a form whose payload is no JSON is 50109', async () => {
@@ -212,6 +252,12 @@ describe('mentions', () => {
 
   test('in code are none', async () => {
     expect(mentioned(await say(`\`${ada.mention}\` \`\`\`\n${bob.mention}\n\`\`\``))).toEqual([]);
+    expect(mentioned(await say(`\`\`${ada.mention}\`\` and \`\` \` ${bob.mention}\`\``))).toEqual([]);
+  });
+
+  test('in a code block that is still open are some, and code between two halves makes none', async () => {
+    expect(mentioned(await say(`\`\`\`\n${ada.mention}`))).toEqual([ada.id]);
+    expect(mentioned(await say(`<@\`x\`${ada.id}>`))).toEqual([]);
   });
 
   test('of everybody and of roles need the permission, unless the role is for all', async () => {
@@ -275,6 +321,23 @@ describe('replies', () => {
     expect((await say('x', { message_reference: reference })).body).toMatchObject({ type: 0 });
   });
 
+  test('go to what people and apps said and to greetings, in the same channel', async () => {
+    const carl = discord.person({ username: 'carl' });
+    guild.join(carl);
+    await ada.opensThread(general, 'aside');
+    const [greeting, announced] = discord.sees(ada, general);
+    const reply = (message_id = '', more = {}) => say('hi', { message_reference: { message_id, ...more } });
+    expect([greeting?.type, announced?.type]).toEqual([7, 18]);
+    expect((await reply(greeting?.id)).status).toBe(200);
+    expect((await reply(announced?.id)).body.errors.message_reference._errors[0].code).toBe(
+      'REPLIES_CANNOT_REPLY_TO_SYSTEM_MESSAGE',
+    );
+    const elsewhere = guild.channel('elsewhere');
+    const { id } = await ada.says(elsewhere, 'over here');
+    const { body } = await reply(id, { channel_id: elsewhere.id });
+    expect(body.errors.message_reference._errors[0].code).toBe('REPLIES_CANNOT_REFERENCE_OTHER_CHANNEL');
+  });
+
   test('need to see the history', async () => {
     const question = await ada.says(general, 'hello');
     general.overwrite(app, [], ['ReadMessageHistory']);
@@ -305,6 +368,26 @@ describe('a nonce', () => {
     expect((await say('two', more)).body.content).toBe('two');
   });
 
+  test('of a message that was deleted keeps no other nonce longer', async () => {
+    const once = (nonce: string, content: string) => say(content, { nonce, enforce_nonce: true });
+    const { body } = await once('a', 'one');
+    await once('b', 'two');
+    await bot('DELETE', `${at}/${body.id}`);
+    clock.advance(4 * 60_000);
+    await once('a', 'three');
+    clock.advance(2 * 60_000);
+    expect((await once('b', 'four')).body.content).toBe('four');
+    expect((await once('a', 'five')).body.content).toBe('three');
+  });
+
+  test('is lost once the message is read again, or changed', async () => {
+    const { body } = await say('one', { nonce: 'n' });
+    expect(body.nonce).toBe('n');
+    expect((await bot('GET', `${at}/${body.id}`)).body).not.toHaveProperty('nonce');
+    expect((await bot('GET', at)).body[0]).not.toHaveProperty('nonce');
+    expect((await bot('PATCH', `${at}/${body.id}`, { content: 'x' })).body).not.toHaveProperty('nonce');
+  });
+
   test('that is not enforced is only given back', async () => {
     await say('one', { nonce: 'n' });
     await say('two', { nonce: 'n' });
@@ -332,6 +415,14 @@ describe('edits', () => {
     expect(await ada.call('PATCH', `${at}/${message.id}`, { flags: 4 })).toMatchObject({ flags: 4 });
   });
 
+  test('are not for what Discord itself said in somebody’s name', async () => {
+    const carl = discord.person({ username: 'carl' });
+    guild.join(carl);
+    const [greeting] = discord.sees(ada, general);
+    if (greeting === undefined) throw new Error('Nobody was greeted');
+    await expect(carl.edits(greeting, 'hi')).rejects.toMatchObject({ code: 50021 });
+  });
+
   test('of messages older than an hour are few', async () => {
     const { body } = await say('old');
     clock.advance(61 * 60_000);
@@ -356,7 +447,10 @@ describe('deleting', () => {
     const messages = [await bob.says(general, 'one'), await bob.says(general, 'two')];
     await expect(ada.clears(general, messages.slice(1))).rejects.toMatchObject({ code: 50016 });
     await expect(bob.clears(general, messages)).rejects.toMatchObject({ code: 50013 });
-    await ada.clears(general, messages);
+    const one = messages.slice(0, 1);
+    await expect(ada.clears(general, [...one, ...one])).rejects.toMatchObject({ code: 50016 });
+    await expect(ada.clears(general, [{ id: 'x' }, { id: 'y' }])).rejects.toMatchObject({ code: 50035 });
+    await ada.clears(general, [...messages, ...one]);
     expect(discord.texts(ada, general)).toEqual([]);
     const old = [await bob.says(general, 'one'), await bob.says(general, 'two')];
     clock.advance(15 * 24 * 3_600_000);
@@ -378,6 +472,13 @@ describe('history', () => {
     expect(await page(`after=${ids[2]}&limit=2`)).toBe('43');
     expect(await page(`around=${ids[3]}&limit=3`)).toBe('432');
     expect((await bot('GET', `${at}?limit=101`)).body.code).toBe(50035);
+  });
+
+  test.each(['before', 'after', 'around'])('%s what is no id is 50035', async (field) => {
+    await ada.says(general, 'x');
+    expect((await bot('GET', `${at}?${field}=constructor`)).body.errors[field]._errors[0].code).toBe(
+      'NUMBER_TYPE_COERCE',
+    );
   });
 });
 
@@ -424,6 +525,17 @@ describe('direct messages', () => {
     await expect(bob.says(talk, 'me too')).rejects.toMatchObject({ code: 50001 });
   });
 
+  test('are for two, of whom one is a person, and have neither threads nor moderators', async () => {
+    const other = discord.application();
+    await expect(ada.directs(ada)).rejects.toMatchObject({ code: 50033 });
+    expect((await bot('POST', '/users/@me/channels', { recipient_id: other.id })).body.code).toBe(50007);
+    const talk = await ada.directs(app);
+    const [one, two] = [await ada.says(talk, 'one'), await ada.says(talk, 'two')];
+    await expect(ada.opensThread(talk, 'aside')).rejects.toMatchObject({ code: 50003 });
+    await expect(ada.clears(talk, [one, two])).rejects.toMatchObject({ code: 50003 });
+    expect((await bot('DELETE', `/channels/${talk.id}/messages/${one.id}`)).body.code).toBe(50003);
+  });
+
   test('to who has closed them, and to strangers, are 50007', async () => {
     const talkTo = async (person: Person) =>
       (await bot('POST', '/users/@me/channels', { recipient_id: person.id })).body.id;
@@ -464,6 +576,17 @@ describe('reactions', () => {
     expect((await put('nonsense')).status).toBeGreaterThanOrEqual(400);
   });
 
+  test('are of twenty kinds at most, and not for archived threads', async () => {
+    const message = await ada.says(general, 'hello');
+    const faces = Array.from({ length: 21 }, (_, index) => String.fromCodePoint(0x1f600 + index));
+    for (const face of faces.slice(0, 20)) await ada.reacts(message, face);
+    await expect(ada.reacts(message, faces[20] ?? '')).rejects.toMatchObject({ code: 30010 });
+    const thread = await ada.opensThread(general, 'aside');
+    const inside = await ada.says(thread, 'hello');
+    await ada.archives(thread);
+    await expect(ada.reacts(inside, '👍')).rejects.toMatchObject({ code: 50083 });
+  });
+
   test('of no emoji are 10014', async () => {
     const message = await ada.says(general, 'hello');
     await expect(ada.reacts(message, 'x')).rejects.toMatchObject({ code: 10014 });
@@ -478,6 +601,11 @@ describe('threads', () => {
     await expect(ada.opensThread(general, 'again', message)).rejects.toMatchObject({ code: 160004 });
     expect((await bot('POST', `/channels/${thread.id}/messages`, { content: 'in here' })).status).toBe(200);
     expect((await bot('GET', `${at}/${message.id}`)).body.thread).toMatchObject({ id: thread.id, name: 'aside' });
+  });
+
+  test('are opened in channels, not in threads', async () => {
+    const thread = await ada.opensThread(general, 'aside');
+    await expect(ada.opensThread(thread, 'deeper')).rejects.toMatchObject({ code: 50024 });
   });
 
   test('need a permission of their own to write in', async () => {
@@ -508,6 +636,21 @@ describe('threads', () => {
     await ada.says(thread, 'wake up');
     expect((await bot('PATCH', `/channels/${thread.id}/messages/${body.id}`, { content: 'y' })).status).toBe(200);
   });
+});
+
+test('a locked thread takes messages and edits from those alone who manage threads', async () => {
+  const thread = await ada.opensThread(general, 'aside');
+  const messages = `/channels/${thread.id}/messages`;
+  const { body } = await bot('POST', messages, { content: 'x' });
+  const change = (by: Person, what: object) => by.call('PATCH', `/channels/${thread.id}`, what);
+  await change(ada, { locked: true });
+  expect((await bot('POST', messages, { content: 'y' })).body.code).toBe(160005);
+  expect((await bot('PATCH', `${messages}/${body.id}`, { content: 'y' })).body.code).toBe(160005);
+  await ada.says(thread, 'mine');
+  const own = await bob.opensThread(general, 'own');
+  await bob.call('PATCH', `/channels/${own.id}`, { locked: true, archived: true });
+  await expect(bob.call('PATCH', `/channels/${own.id}`, { archived: false })).rejects.toMatchObject({ code: 50013 });
+  await expect(bob.says(own, 'x')).rejects.toMatchObject({ code: 50083 });
 });
 
 describe('content is withheld from an app without the intent', () => {

@@ -12,6 +12,8 @@ import { leaveGuild } from '../membership.js';
 import { channelPayload, guildPayload, memberPayload, userPayload } from '../payloads.js';
 import { ownGuild, permissionsInGuild } from '../permissions.js';
 import { refusal } from '../refusal.js';
+import { limitOf, snowflake } from '../schema.js';
+import { byAge } from '../snowflake.js';
 import { isThread, memberOf, userOf } from '../world.js';
 
 /** Servers and accounts. */
@@ -44,11 +46,15 @@ export function guildRoutes(backend: Backend): Route[] {
       return channels.map((channel) => channelPayload(world, channel));
     }),
     route('GET', '/guilds/:guild_id/roles', ({ params }, caller): APIRole[] => [...own(caller, params).roles.values()]),
-    route('GET', '/guilds/:guild_id/members', ({ params }, caller): APIGuildMember[] => {
+    route('GET', '/guilds/:guild_id/members', ({ params, query }, caller): APIGuildMember[] => {
       const guild = own(caller, params);
       // "List Guild Members" needs the members intent to be switched on in the portal.
       if (caller.application?.members === 'off') throw refusal(50001);
-      return [...guild.members.values()].map((member) => memberPayload(world, member));
+      const after = snowflake(query.after ?? '0', ['after']);
+      const next = [...guild.members.values()]
+        .filter(({ userId }) => byAge(userId, after) > 0)
+        .sort((one, other) => byAge(one.userId, other.userId));
+      return next.slice(0, limitOf(query.limit ?? '1', 1000)).map((member) => memberPayload(world, member));
     }),
     route(
       'GET',

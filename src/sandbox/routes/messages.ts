@@ -1,13 +1,15 @@
 import { MessageCreateRequestSchema, MessageEditRequestPartialSchema } from 'discord-api-spec/zod';
 import type { APIMessage, APIUser } from 'discord-api-types/v10';
 import type { Backend } from '../backend.js';
+import { bulkDelete, deleteMessage } from '../deletions.js';
 import { type Caller, type Route, route } from '../http.js';
-import { messagePayload, type Viewer } from '../message-payloads.js';
-import { bulkDelete, deleteMessage, editMessage, postMessage } from '../messages.js';
+import { messagePayload, nonceOf, type Viewer } from '../message-payloads.js';
+import { editMessage, postMessage } from '../messages.js';
 import { userPayload } from '../payloads.js';
 import { may, visibleChannel } from '../permissions.js';
 import { react, unreact } from '../reactions.js';
 import { invalid, refusal } from '../refusal.js';
+import { limitOf, snowflake } from '../schema.js';
 import { byAge } from '../snowflake.js';
 import { type Channel, type Message, messageOf, userOf } from '../world.js';
 
@@ -45,7 +47,7 @@ export function messageRoutes(backend: Backend): Route[] {
       of,
       ({ params, body, uploads }, caller): APIMessage => {
         const message = postMessage(backend, seen(caller, params), caller.user, body, uploads);
-        return messagePayload(world, message, viewerOf(caller));
+        return { ...messagePayload(world, message, viewerOf(caller)), ...nonceOf(message) };
       },
       MessageCreateRequestSchema,
     ),
@@ -101,7 +103,7 @@ function reactionRoutes(
 
 function idsOf(body: unknown): string[] {
   const ids = body !== null && typeof body === 'object' && 'messages' in body ? body.messages : undefined;
-  if (Array.isArray(ids)) return ids.map(String);
+  if (Array.isArray(ids)) return ids.map((id, index) => snowflake(id, ['messages', index]));
   throw invalid(['messages'], 'BASE_TYPE_REQUIRED', 'This field is required');
 }
 
@@ -110,10 +112,8 @@ function idsOf(body: unknown): string[] {
  * of which `after` takes the ones next to it. Ephemeral messages are not part of it.
  */
 function page(channel: Channel, { before, after, around, limit = '50' }: Readonly<Record<string, string>>): Message[] {
-  const count = Number(limit);
-  if (!Number.isInteger(count)) throw invalid(['limit'], 'NUMBER_TYPE_COERCE', `Value "${limit}" is not int.`);
-  if (count < 1) throw invalid(['limit'], 'NUMBER_TYPE_MIN', 'int value should be greater than or equal to 1.');
-  if (count > 100) throw invalid(['limit'], 'NUMBER_TYPE_MAX', 'int value should be less than or equal to 100.');
+  const count = limitOf(limit, 100);
+  for (const [field, id] of Object.entries({ before, after, around })) if (id !== undefined) snowflake(id, [field]);
   const oldestFirst = [...channel.messages.values()]
     .filter(({ onlyFor }) => onlyFor === undefined)
     .sort((one, other) => byAge(one.id, other.id));

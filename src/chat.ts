@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { ModelError, Stopped } from './errors.js';
+import { ModelError, Stopped, UserError } from './errors.js';
 import { openDoor, openLanes } from './lanes.js';
 import type { Ending, Model } from './model/model.js';
 import { buildPrompt, type Exchange, newerHalf, tokensOfExchange } from './prompt.js';
@@ -38,8 +38,11 @@ export type Answer = AsyncGenerator<string, readonly string[]>;
 export interface Audience {
   /** The question stands behind others; told at most once. */
   waits(): void;
-  /** Shows an answer to its end, or why there is none. The channel's next answer begins when this has ended. */
-  reply(answer: Answer): Promise<void>;
+  /**
+   * Shows an answer to its end, or why there is none. The channel's next answer begins when this has ended. An answer
+   * that is still being shown when `stopped` aborts had better end there.
+   */
+  reply(answer: Answer, stopped: AbortSignal): Promise<void>;
 }
 
 export interface ChatSettings {
@@ -103,6 +106,7 @@ export function createChat({ store, model, count, log, systemPrompt, contextToke
   async function begin(turn: Turn): Promise<boolean> {
     try {
       turn.question = await withQuote(turn.question);
+      if (isEmpty(turn.question)) throw new UserError(NOTHING_ASKED);
       return await store.begin(turn.question);
     } catch (error) {
       turn.stop.abort(error);
@@ -121,7 +125,7 @@ export function createChat({ store, model, count, log, systemPrompt, contextToke
   async function show(turn: Turn, audience: Audience): Promise<void> {
     const answer = write(turn);
     try {
-      await audience.reply(answer);
+      await audience.reply(answer, turn.stop.signal);
     } finally {
       // An audience that went away leaves neither a request to the model nor an open turn behind.
       turn.stop.abort(new Stopped('undelivered', 'The answer could not be shown.'));
@@ -252,6 +256,13 @@ export function createChat({ store, model, count, log, systemPrompt, contextToke
   };
 }
 
+const WITHHELD = 'I can’t read the message you replied to: Discord withholds its text from me.';
+const NOTHING_ASKED = `${WITHHELD} Write what you want to know beside the mention.`;
+
+/** Whether all that it had to say stands in a message that can't be read. */
+const isEmpty = ({ text, quote, attachments }: Question): boolean =>
+  text === '' && attachments.length === 0 && quote?.text === undefined;
+
 const privateTo = ({ isPrivate, speaker }: Question): string | undefined => (isPrivate ? speaker.id : undefined);
 
 const wasReset = () => new Stopped('reset', 'Stopped, because the conversation was reset.');
@@ -268,8 +279,7 @@ function remarks({ quote }: Question, { finish }: Ending): string[] {
   const lines: string[] = [];
   if (finish === 'length') lines.push('The answer was cut off here: it reached the longest answer I am set to give.');
   if (finish === 'content_filter') lines.push('The language model’s content filter cut the answer off here.');
-  if (quote && quote.text === undefined)
-    lines.push('I can’t read the message you replied to: Discord withholds its text from me.');
+  if (quote && quote.text === undefined) lines.push(WITHHELD);
   return lines;
 }
 

@@ -57,6 +57,8 @@ export function openDoor(places: number): Door {
   };
 }
 
+export type Lanes = ReturnType<typeof openLanes>;
+
 /** A lane for each channel: one visitor at a time in each, in the order in which they came. */
 export function openLanes() {
   const lanes = new Map<string, Door>();

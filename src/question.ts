@@ -79,7 +79,8 @@ function authorOf(speaker: Speaker): string {
 /** The handle comes first and holds no white space or bracket, so that no display name can imitate it. */
 function nameOf({ handle, name }: Speaker): string {
   const unique = `@${handle.replaceAll(/[^\p{L}\p{N}._-]/gu, '').slice(0, 40)}`;
-  const shown = oneLine(name).slice(0, 80);
+  // With a bracket of its own, a name could end the one that it stands in.
+  const shown = oneLine(name).slice(0, 80).replaceAll('(', '[').replaceAll(')', ']');
   return shown === '' || shown === handle ? unique : `${unique} (${shown.toWellFormed()})`;
 }
 

@@ -1,6 +1,6 @@
 import type { Answer } from './chat.js';
 import { explain, ModelError } from './errors.js';
-import { split } from './split.js';
+import { isBlank, split } from './split.js';
 
 /** How much a request matters where only so many may be sent: new and final texts, previews, signs of life. */
 export type Urgency = 'text' | 'preview' | 'sign';
@@ -21,9 +21,12 @@ export interface Surface {
   create(index: number, text: string, file?: string): Promise<void>;
   /** Replaces a message's text. */
   edit(index: number, text: string): Promise<void>;
-  /** Whether an error means that nothing more can be shown here. */
-  isGone(error: unknown): boolean;
+  /** What an error means for what comes next. */
+  judge(error: unknown): Verdict;
 }
+
+/** Nothing more can be shown here; this text can't be shown, but another may; the same may be shown later. */
+export type Verdict = 'gone' | 'refused' | 'later';
 
 /** How an answer grows before a person's eyes. Times in milliseconds. */
 export interface Pace {
@@ -56,6 +59,8 @@ const LAST_ROUNDS = 7;
 
 const MESSAGE_LENGTH = 2000;
 
+const REFUSED = 'Discord did not let me show this part of the answer.';
+
 /**
  * Shows an answer while it is being written, in as few requests as that takes: a sign of life while nothing comes, the
  * first text at once, then a round of edits each `roundMs`, and the whole text right after its end. A failure is told
@@ -63,11 +68,16 @@ const MESSAGE_LENGTH = 2000;
  *
  * @throws what the surface throws where the text could not be shown
  */
-export async function paintReply(answer: Answer, surface: Surface, pace: Pace = discordPace): Promise<void> {
+export async function paintReply(
+  answer: Answer,
+  surface: Surface,
+  stopped: AbortSignal,
+  pace: Pace = discordPace,
+): Promise<void> {
   const page = readPage(answer);
   const shown: string[] = [];
   const failed = new Set<number>();
-  const layOut = createLayout(surface, page);
+  const layOut = createLayout(surface, page, stopped, shown);
 
   /** Brings every message up to date; each gets the text as it is at the moment when its request may go. */
   const round = async (urgency: Urgency, signal?: AbortSignal) => {
@@ -77,8 +87,12 @@ export async function paintReply(answer: Answer, surface: Surface, pace: Pace = 
       await surface.allow(isNew ? 'text' : urgency, signal);
       const message = layOut()[index];
       if (!message) return;
-      if (isNew) await create(index, message);
-      else await surface.edit(index, message.text);
+      const put = isNew ? create : edit;
+      await put(index, message).catch((error) => {
+        // A preview that is refused waits for the whole text; a whole text that is refused is spoken of.
+        if (urgency === 'preview' || surface.judge(error) !== 'refused') throw error;
+        return put(index, { text: REFUSED });
+      });
       shown[index] = message.text;
     }
   };
@@ -92,16 +106,22 @@ export async function paintReply(answer: Answer, surface: Surface, pace: Pace = 
     if (isRepeated) await surface.edit(index, text);
   };
 
+  const edit = (index: number, { text }: Message) => surface.edit(index, text);
+
   await signUntilText(page, surface, pace);
   await earlier(page.end, after(surface.isCrowded ? pace.crowdedMs : pace.gatherMs));
   while (!page.hasEnded) {
     const next = after(pace.roundMs);
-    await round('preview', page.ending).catch((error) => {
-      // What this round did not show, the next one does; only the last has to succeed.
-      if (surface.isGone(error)) throw error;
-    });
+    const isShown = await round('preview', page.ending).then(
+      () => true,
+      (error) => {
+        if (surface.judge(error) === 'gone') throw error;
+        return false;
+      },
+    );
     await earlier(page.end, next);
-    await page.grown();
+    // What this round could not show, the next one does.
+    if (isShown) await page.grown();
   }
   await insist(() => round('text'), surface, pace.againMs);
 }
@@ -112,7 +132,7 @@ async function insist(show: () => Promise<void>, surface: Surface, againMs: numb
     try {
       return await show();
     } catch (error) {
-      if (surface.isGone(error) || rounds === LAST_ROUNDS) throw error;
+      if (surface.judge(error) !== 'later' || rounds === LAST_ROUNDS) throw error;
     }
     await after(againMs * 2 ** (rounds - 1));
   }
@@ -145,19 +165,34 @@ interface Message {
   readonly file?: string;
 }
 
-/** Lays the page out as messages, anew whenever it has grown. */
-function createLayout({ head, maxMessages }: Surface, page: Page): () => readonly Message[] {
+/**
+ * Lays the page out as messages, anew whenever it has grown. Where the answer is stopped after its end, while its
+ * messages are still being sent, it ends with those that are there.
+ */
+function createLayout(
+  { head, maxMessages }: Surface,
+  page: Page,
+  stopped: AbortSignal,
+  shown: readonly string[],
+): () => readonly Message[] {
   let laidOut: readonly Message[] = [];
-  let length = -1;
-  let ended = false;
+  let laidOutFor = '';
   return () => {
-    if (page.text.length !== length || page.hasEnded !== ended) {
-      length = page.text.length;
-      ended = page.hasEnded;
-      laidOut = page.text.trim() === '' ? [] : withinMost(maxMessages, head + page.text, page);
-    }
+    const isCutShort = page.isWhole && stopped.aborted;
+    const state = `${page.text.length} ${page.hasEnded} ${isCutShort}`;
+    if (state === laidOutFor) return laidOut;
+    laidOutFor = state;
+    if (isCutShort) laidOut = cutShort(laidOut, shown.length, explain(stopped.reason));
+    else laidOut = isBlank(page.text) ? [] : withinMost(maxMessages, (head + page.text).toWellFormed(), page);
     return laidOut;
   };
+}
+
+/** The messages that are there already, with a note that there will be no more. */
+function cutShort(messages: readonly Message[], count: number, note: string): readonly Message[] {
+  if (messages.length <= count) return messages;
+  const texts = messages.slice(0, Math.max(count, 1)).map(({ text }) => text);
+  return withNotes(texts, [note]).map((text) => ({ text }));
 }
 
 function withinMost(most: number, whole: string, { hasEnded, notes }: Page): readonly Message[] {
@@ -189,6 +224,8 @@ interface Page {
   readonly text: string;
   readonly notes: readonly string[];
   readonly hasEnded: boolean;
+  /** Whether it has ended well. */
+  readonly isWhole: boolean;
   /** Aborts at the end, for what is worth doing only until then. */
   readonly ending: AbortSignal;
   readonly end: Promise<void>;
@@ -200,6 +237,7 @@ function readPage(answer: Answer): Page {
   const ending = new AbortController();
   let text = '';
   let notes: readonly string[] = [];
+  let isWhole = false;
   let seen = 0;
   let wake = () => {};
 
@@ -208,11 +246,12 @@ function readPage(answer: Answer): Page {
       let piece = await answer.next();
       for (; !piece.done; piece = await answer.next()) {
         text += piece.value;
-        if (text.trim() !== '') wake();
+        if (!isBlank(text)) wake();
       }
       notes = piece.value;
+      isWhole = true;
     } catch (error) {
-      if (text.trim() === '') text = explain(error);
+      if (isBlank(text)) text = explain(error);
       else notes = [explain(error)];
     }
     ending.abort();
@@ -229,6 +268,9 @@ function readPage(answer: Answer): Page {
     },
     get hasEnded() {
       return ending.signal.aborted;
+    },
+    get isWhole() {
+      return isWhole;
     },
     ending: ending.signal,
     end,

@@ -47,6 +47,9 @@ const smallestLimit = 40;
 const invisible = /[\s\p{Cc}\p{Cs}\p{Default_Ignorable_Code_Point}]*/uy;
 const graphemes = new Intl.Segmenter();
 
+/** Whether a text shows nothing. */
+export const isBlank = (text: string): boolean => matchAt(invisible, text, 0).end === text.length;
+
 /**
  * The tokens of prose. What must not be cut is one token; so is what may yet turn out to be such a thing, which is why
  * many of them may also end with the text ($). Bars before a space may be an operator, so they only hide what another

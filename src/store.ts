@@ -8,6 +8,9 @@ import { migrations } from './migrations.js';
 import type { Exchange } from './prompt.js';
 import type { Question } from './question.js';
 
+/** Tells our files from other programs' ("PRAGMA application_id"): the letters PARL. */
+const APPLICATION_ID = 0x5041524c;
+
 /**
  * Node 24.19 and newer abort when they free a database or a statement of better-sqlite3 12 (version 13 mends it, and does
  * not run on Node 20). So none is ever freed: they are few, and made once. `pragma()` makes one at each call.
@@ -155,29 +158,44 @@ function makeFolder(path: string): void {
 
 function migrate(database: Database.Database, path: string): void {
   const readVersion = kept(database.prepare('PRAGMA user_version'));
+  const readOwner = kept(database.prepare('PRAGMA application_id'));
+  const readTables = kept(database.prepare('SELECT count(*) FROM sqlite_schema'));
   const step = database.transaction(() => {
     const version = Number(readVersion.pluck().get());
+    const isEmpty = readTables.pluck().get() === 0;
+    if (!isEmpty && readOwner.pluck().get() !== APPLICATION_ID) throw notOurs(path);
     if (version > migrations.length) {
       throw new ConfigError(
         `DATABASE_PATH: ${path} was written by a newer version of Parley. Nothing was changed in it.`,
       );
     }
+    database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
     for (const migration of migrations.slice(version)) database.exec(migration);
+    // Whoever was writing these is gone.
+    database.exec("UPDATE turns SET state = 'failed', failure = 'interrupted' WHERE state = 'open'");
     database.exec(`PRAGMA user_version = ${migrations.length}`);
   });
   step.immediate();
 }
 
+const notOurs = (path: string) =>
+  new ConfigError(`DATABASE_PATH: ${path} is a database of another program. Nothing was changed in it.`);
+
 function whyNotOpened(error: unknown, path: string): string {
   const code = error instanceof Database.SqliteError ? error.code : '';
   if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')) {
-    return `${path} is damaged, or is not a database of Parley. Nothing was changed in it.`;
+    return `${path} is damaged, or not a database. Nothing was changed in it.`;
   }
   if (code === 'SQLITE_READONLY' || code.startsWith('SQLITE_READONLY')) return `${path} can’t be written to.`;
   return `${path} can’t be opened${code && ` (${code})`}.`;
 }
 
-const speakerShape = z.object({ id: z.string(), handle: z.string(), name: z.string() });
+const speakerShape = z.object({
+  id: z.string(),
+  handle: z.string(),
+  name: z.string(),
+  isApp: z.enum(['me', 'other']).exactOptional(),
+});
 
 const questionShape: z.ZodType<Question> = z.object({
   id: z.string(),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Answer } from '../src/chat.js';
-import { ModelError } from '../src/errors.js';
+import { ModelError, Stopped } from '../src/errors.js';
 import { paintReply, type Surface, type Urgency } from '../src/reply.js';
 import { gate } from './fakes.js';
 
@@ -28,11 +28,14 @@ function fakeSurface(told: Partial<Surface> = {}) {
       requests.push(`edit ${index}`);
       messages[index] = text;
     },
-    isGone: () => false,
+    judge: () => 'later',
     ...told,
   };
   return { surface, messages, files, requests };
 }
+
+const paint = (answer: Answer, surface: Surface, paceOf = pace, stopped = new AbortController().signal) =>
+  paintReply(answer, surface, stopped, paceOf);
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -46,7 +49,7 @@ async function* pieces(texts: readonly string[], everyMs: number, notes: readonl
 
 test('a short answer costs one request', async () => {
   const { surface, messages, requests } = fakeSurface();
-  await paintReply(pieces(['Hel', 'lo', '.'], 0), surface, pace);
+  await paint(pieces(['Hel', 'lo', '.'], 0), surface);
   expect(messages).toEqual(['Hello.']);
   expect(requests).toEqual(['create 0']);
 });
@@ -54,7 +57,7 @@ test('a short answer costs one request', async () => {
 test('a slow answer is shown while it grows, in fewer requests than it has pieces', async () => {
   const { surface, messages, requests } = fakeSurface();
   const words = Array.from({ length: 40 }, (_, index) => `word${index} `);
-  await paintReply(pieces(words, 5), surface, pace);
+  await paint(pieces(words, 5), surface);
   expect(messages).toEqual([words.join('').trim()]);
   expect(requests[0]).toBe('create 0');
   expect(requests.length).toBeGreaterThan(2);
@@ -63,7 +66,7 @@ test('a slow answer is shown while it grows, in fewer requests than it has piece
 
 test('where requests are scarce, an answer that ends soon costs one', async () => {
   const { surface, requests } = fakeSurface({ isCrowded: true });
-  await paintReply(pieces(['a ', 'b ', 'c'], 10), surface, pace);
+  await paint(pieces(['a ', 'b ', 'c'], 10), surface);
   expect(requests).toEqual(['create 0']);
 });
 
@@ -76,7 +79,7 @@ test('signs of life are given until the first text, and not after it', async () 
     yield 'last.';
     return [];
   }
-  await paintReply(slow(), surface, pace);
+  await paint(slow(), surface);
   const first = requests.indexOf('create 0');
   expect(requests.slice(0, first).length).toBeGreaterThanOrEqual(2);
   expect(new Set(requests.slice(0, first))).toEqual(new Set(['sign']));
@@ -104,7 +107,7 @@ test('a stream that stalls has all its text on view', async () => {
     await stalled.opened;
     return [];
   }
-  const painted = paintReply(stalling(), surface, pace);
+  const painted = paint(stalling(), surface);
   await shown.opened;
   stalled.open();
   await painted;
@@ -120,7 +123,7 @@ test('no request is sent while another is in flight', async () => {
     inFlight -= 1;
   };
   const surface: Surface = { ...fake.surface, create: slowly, edit: slowly };
-  await paintReply(
+  await paint(
     pieces(
       Array.from({ length: 60 }, () => 'word '),
       4,
@@ -152,7 +155,7 @@ test('an edit holds the text of the moment when it may go, and a preview that ca
     yield 'three';
     return [];
   }
-  const painted = paintReply(answer(), surface, pace);
+  const painted = paint(answer(), surface);
   await pause(150);
   expect(edits).toEqual([]);
   held.open();
@@ -166,7 +169,7 @@ test('a failure before any text is told in a sentence', async () => {
     yield* [];
     throw new ModelError('busy');
   }
-  await paintReply(failing(), surface, pace);
+  await paint(failing(), surface);
   expect(messages).toEqual(['The language model is too busy right now. Please try again in a moment.']);
 });
 
@@ -176,7 +179,7 @@ test('a failure amid an answer is told below what had come, outside of its code'
     yield 'Look:\n```js\nlet a = 1;';
     throw new Error('socket 10.0.0.1 closed');
   }
-  await paintReply(failing(), surface, pace);
+  await paint(failing(), surface);
   expect(messages).toEqual([
     'Look:\n```js\nlet a = 1;\n```\n-# Something broke on my side. Whoever runs me finds it in the log.',
   ]);
@@ -184,13 +187,13 @@ test('a failure amid an answer is told below what had come, outside of its code'
 
 test('an answer that shows nothing is told as empty', async () => {
   const { surface, messages } = fakeSurface();
-  await paintReply(pieces(['```js'], 0), surface, pace);
+  await paint(pieces(['```js'], 0), surface);
   expect(messages).toEqual(['The language model gave an empty answer. Please try again, or put it another way.']);
 });
 
 test('notes that do not fit the last message get one of their own', async () => {
   const { surface, messages } = fakeSurface();
-  await paintReply(pieces(['x'.repeat(1995)], 0, ['Cut off.']), surface, pace);
+  await paint(pieces(['x'.repeat(1995)], 0, ['Cut off.']), surface);
   expect(messages.map(({ length }) => length)).toEqual([1995, 11]);
   expect(messages[1]).toBe('-# Cut off.');
 });
@@ -198,7 +201,7 @@ test('notes that do not fit the last message get one of their own', async () => 
 test('a long answer continues in further messages, none of them over the limit', async () => {
   const { surface, messages, requests } = fakeSurface();
   const lines = Array.from({ length: 400 }, (_, index) => `${index}. A line of some length.\n`);
-  await paintReply(pieces(lines, 1), surface, pace);
+  await paint(pieces(lines, 1), surface);
   expect(messages.join('\n')).toBe(lines.join('').trim());
   expect(Math.max(...messages.map(({ length }) => length))).toBeLessThanOrEqual(2000);
   const created = requests.filter((request) => request.startsWith('create'));
@@ -208,7 +211,7 @@ test('a long answer continues in further messages, none of them over the limit',
 test('where only so many messages are allowed, the rest comes as a file', async () => {
   const { surface, messages, files } = fakeSurface({ maxMessages: 3 });
   const text = Array.from({ length: 400 }, (_, index) => `${index}. A line of some length.`).join('\n');
-  await paintReply(pieces([text], 0), surface, pace);
+  await paint(pieces([text], 0), surface);
   expect(messages).toHaveLength(3);
   expect(messages[2]).toBe('The rest is in the file.');
   expect([...messages.slice(0, 2), ...files].join('\n')).toBe(text);
@@ -216,7 +219,7 @@ test('where only so many messages are allowed, the rest comes as a file', async 
 
 test('the head stands above the answer', async () => {
   const { surface, messages } = fakeSurface({ head: '> Why?\n\n' });
-  await paintReply(pieces(['Because.'], 0), surface, pace);
+  await paint(pieces(['Because.'], 0), surface);
   expect(messages).toEqual(['> Why?\n\nBecause.']);
 });
 
@@ -231,7 +234,7 @@ test('a preview that fails is made good by the next', async () => {
       await create(index, text);
     },
   };
-  await paintReply(
+  await paint(
     pieces(
       Array.from({ length: 30 }, () => 'word '),
       5,
@@ -253,7 +256,7 @@ test('a whole text that can’t be shown at once is tried again', async () => {
       await create(index, text);
     },
   };
-  await paintReply(pieces(['Hello.'], 0), surface, pace);
+  await paint(pieces(['Hello.'], 0), surface);
   expect(fake.messages).toEqual(['Hello.']);
 });
 
@@ -270,14 +273,14 @@ test('a create that took effect though its answer was lost is brought up to date
       throw new Error('socket closed');
     },
   };
-  await paintReply(pieces(['One ', 'two ', 'three.'], 30), surface, pace);
+  await paint(pieces(['One ', 'two ', 'three.'], 30), surface);
   expect(fake.messages).toEqual(['One two three.']);
 });
 
 test('where only so many messages are allowed, a growing answer keeps the last for the file', async () => {
   const { surface, messages, files } = fakeSurface({ maxMessages: 3 });
   const lines = Array.from({ length: 300 }, (_, index) => `${index}. A line of some length.\n`);
-  await paintReply(pieces(lines, 1), surface, { ...pace, roundMs: 5 });
+  await paint(pieces(lines, 1), surface, { ...pace, roundMs: 5 });
   expect(messages).toHaveLength(3);
   expect([...messages.slice(0, 2), ...files].join('\n').trim()).toBe(lines.join('').trim());
 });
@@ -285,12 +288,86 @@ test('where only so many messages are allowed, a growing answer keeps the last f
 test('where nothing more can be shown, painting ends', async () => {
   const gone = new Error('Unknown Channel');
   const fake = fakeSurface();
-  const surface: Surface = { ...fake.surface, edit: () => Promise.reject(gone), isGone: (error) => error === gone };
+  const surface: Surface = {
+    ...fake.surface,
+    edit: () => Promise.reject(gone),
+    judge: (error) => (error === gone ? 'gone' : 'later'),
+  };
   const endless = async function* (): Answer {
     for (;;) {
       yield 'word ';
       await pause(5);
     }
   };
-  await expect(paintReply(endless(), surface, pace)).rejects.toBe(gone);
+  await expect(paint(endless(), surface)).rejects.toBe(gone);
+});
+
+test('a preview that failed is tried again though the stream stalls', async () => {
+  const stalled = gate();
+  let failures = 2;
+  const fake = fakeSurface();
+  const surface: Surface = {
+    ...fake.surface,
+    async edit(index, text) {
+      if (failures-- > 0) throw new Error('500');
+      await fake.surface.edit(index, text);
+      stalled.open();
+    },
+  };
+  async function* stalling(): Answer {
+    yield 'One ';
+    await pause(60);
+    yield 'two.';
+    await stalled.opened;
+    return [];
+  }
+  await paint(stalling(), surface);
+  expect(fake.messages).toEqual(['One two.']);
+});
+
+test('a text that is refused is spoken of, and the others are shown', async () => {
+  const fake = fakeSurface();
+  const { create } = fake.surface;
+  const surface: Surface = {
+    ...fake.surface,
+    async create(index, text) {
+      if (text.includes('forbidden')) throw new Error('blocked');
+      await create(index, text);
+    },
+    judge: () => 'refused',
+  };
+  const long = 'Some words here. '.repeat(100).trim();
+  await paint(pieces([`${long}\n\nA forbidden word. ${long}\n\n${long}`], 0), surface);
+  expect(fake.messages[0]).toBe(long);
+  expect(fake.messages[1]).toBe('Discord did not let me show this part of the answer.');
+  expect(fake.messages.at(-1)).toBe(long);
+});
+
+test('an answer that is stopped while its messages are being sent ends with those that are there', async () => {
+  const stop = new AbortController();
+  const fake = fakeSurface();
+  const { create } = fake.surface;
+  const surface: Surface = {
+    ...fake.surface,
+    async create(index, text) {
+      await create(index, text);
+      if (index === 1) stop.abort(new Stopped('reset', 'Stopped.'));
+    },
+  };
+  const lines = Array.from({ length: 400 }, (_, index) => `${index}. A line of some length.`);
+  await paint(pieces([lines.join('\n')], 0), surface, pace, stop.signal);
+  expect(fake.messages.length).toBeLessThanOrEqual(3);
+  expect(fake.messages.at(-1)).toMatch(/-# Stopped\.$/);
+});
+
+test('an answer that was stopped before it began says why', async () => {
+  const stop = new AbortController();
+  stop.abort(new Stopped('restart', 'Being restarted.'));
+  const { surface, messages } = fakeSurface();
+  async function* stopped(): Answer {
+    yield* [];
+    throw stop.signal.reason;
+  }
+  await paint(stopped(), surface, pace, stop.signal);
+  expect(messages).toEqual(['Being restarted.']);
 });

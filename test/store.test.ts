@@ -28,7 +28,11 @@ const said = async (store: Store, channelId = 'c1', privateTo?: string): Promise
 test('what was said is there again after closing and opening the file', async () => {
   const path = newPath();
   const store = openStore(path);
-  const asked = question('one', { quote: { messageId: '5', speaker: bob, text: 'zero' } });
+  const asked = question('one', {
+    place: { channelId: 'c1', parentId: 'c0' },
+    quote: { messageId: '5', speaker: { ...bob, isApp: 'other' }, text: 'zero' },
+    attachments: [{ name: 'a.txt', type: 'text/plain', bytes: 5 }],
+  });
   await store.begin(asked);
   await store.finish(asked.id, 'yes', 7);
   await store.setSystemRole('c1', 'A pirate.');
@@ -152,6 +156,26 @@ test('a file that is no database is named and left as it was', () => {
   expect(() => openStore(path)).toThrow(ConfigError);
   expect(() => openStore(path)).toThrow(/DATABASE_PATH: .*letter\.db is damaged/);
   expect(readFileSync(path, 'utf8')).toMatch(/^Dear reader/);
+});
+
+test('a database of another program is named and left as it was', () => {
+  const path = join(folder, 'other.db');
+  const other = new Database(path);
+  unfreed.push(other);
+  other.exec('CREATE TABLE accounts (id)');
+  other.close();
+  expect(() => openStore(path)).toThrow(/is a database of another program/);
+});
+
+test('a question that a crash left open is ended, and can be forgotten', async () => {
+  const path = newPath();
+  const crashed = openStore(path);
+  await crashed.begin(question('the-lost-word'));
+  const store = openStore(path);
+  await store.reset('c1', '1', undefined);
+  await store.close();
+  await crashed.close();
+  expect(readFileSync(path).includes('the-lost-word')).toBe(false);
 });
 
 test('a database of a newer version is refused and left as it was', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type RESTGetCurrentApplicationResult as Application,
   ApplicationFlags,
@@ -41,12 +42,17 @@ export interface Bot {
   readonly name: string;
   readonly servers: number;
   readonly readsAllMessages: boolean;
+  /** Resolves when Discord knows the commands, or could not be told. */
+  readonly registered: Promise<void>;
   /** The address at which somebody can add the bot to a server, with the least permissions it needs. */
   readonly invite: string;
   /** Takes no further events. */
   silence(): void;
   close(): Promise<void>;
 }
+
+/** How long the gateway may take to say goodbye. */
+const CLOSE_MS = 500;
 
 /** What the bot needs in a server: to see, to write, to reply (which takes the history) and to mark what waits. */
 const permissions =
@@ -79,14 +85,17 @@ export async function connectToDiscord(settings: DiscordSettings): Promise<Bot> 
     (event: Event) =>
       handle(event).catch((err) => log.warn({ id: event.id, channel: event.channelId, err }, what));
 
-  client.rest.on('response', ({ method, path }, { headers }) => pace.learn(method, path, (name) => headers.get(name)));
+  client.rest.on('response', ({ method, path }, { status, headers }) => {
+    pace.learn(method, path, (name) => headers.get(name));
+    // The library forgets a token that is refused once, and would go on without one.
+    if (status === 401 && countsGlobally(path)) settings.onLost(new ConfigError(refusedToken));
+  });
   client.on(Events.Error, (err) => log.warn({ err }, 'gateway error'));
   client.on(Events.ShardError, (err, shard) => log.warn({ shard, err }, 'gateway connection error'));
   client.on(Events.Warn, (message) => log.warn(message));
   client.on(Events.Debug, (message) => log.debug(message));
   client.on(Events.ShardDisconnect, ({ code }) => settings.onLost(whyLost(code)));
-  client.on(Events.ShardReconnecting, (shard) => log.info({ shard }, 'gateway reconnecting'));
-  client.on(Events.ShardResume, (shard, events) => log.info({ shard, events }, 'gateway resumed'));
+  logOutages(client, log);
   client.on(Events.MessageCreate, caught('message not answered', messages.onMessage));
   client.on(
     Events.InteractionCreate,
@@ -101,16 +110,18 @@ export async function connectToDiscord(settings: DiscordSettings): Promise<Bot> 
     throw unreachable(error);
   });
   const { user, guilds } = await ready;
-  const registered = await registerCommands(client.rest, application.id, commands).catch((err) => {
-    log.error({ err }, 'the slash commands could not be registered; those that Discord has still work');
-    return false;
-  });
-  log.info({ registered, servers: guilds.cache.size, readsAllMessages }, 'ready');
+  log.info({ servers: guilds.cache.size, readsAllMessages }, 'ready');
+  // Not awaited: questions are answered from here on, and whoever started the bot has to be able to end it.
+  const registered = registerCommands(client.rest, application.id, commands).then(
+    (isChanged) => log.info({ isChanged }, 'slash commands registered'),
+    (err) => log.error({ err }, 'slash commands not registered; those that Discord has still work'),
+  );
 
   return {
     name: user.tag,
     servers: guilds.cache.size,
     readsAllMessages,
+    registered,
     invite: inviteTo(application.id),
     silence() {
       client.removeAllListeners(Events.MessageCreate);
@@ -118,9 +129,25 @@ export async function connectToDiscord(settings: DiscordSettings): Promise<Bot> 
     },
     async close() {
       await messages.settle();
-      await client.destroy();
+      client.removeAllListeners(Events.ShardReconnecting);
+      // A connection that is half dead would be waited for; what matters has been said by now.
+      await Promise.race([client.destroy(), delay(CLOSE_MS, undefined, { ref: false })]);
     },
   };
+}
+
+/** One line when a connection is lost and one when it is back, however many attempts lie between. */
+function logOutages(client: Client, log: Logger): void {
+  const lost = new Set<number>();
+  client.on(Events.ShardReconnecting, (shard) => {
+    if (!lost.has(shard)) log.info({ shard }, 'gateway connection lost; connecting again');
+    lost.add(shard);
+  });
+  const isBack = (shard: number) => {
+    if (lost.delete(shard)) log.info({ shard }, 'gateway connected again');
+  };
+  client.on(Events.ShardResume, isBack);
+  client.on(Events.ShardReady, isBack);
 }
 
 function inviteTo(applicationId: string): string {
@@ -178,7 +205,7 @@ function whyLost(code: number): ConfigError {
 }
 
 /** Interaction endpoints are not bound to the global limit ("Rate Limits"), nor are the webhook routes of their tokens. */
-const countsGlobally = (address: string): boolean => !/\/(interactions|webhooks)\//.test(address);
+const countsGlobally = (path: string): boolean => !/\/(interactions|webhooks)\//.test(path);
 
 /** Requests are allowed where their urgency is known, and counted where they are sent. The library holds back none. */
 const countedBy = (pace: DiscordPace, apiUrl: string): Partial<RESTOptions> => ({

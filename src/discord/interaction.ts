@@ -59,17 +59,17 @@ export function createInteractions(commands: readonly Command[], chat: Chat, pac
     // Awaited where it matters; until then, another answer may be in the way.
     acknowledged.catch(() => {});
     let isShown = false;
-    const show = async (answer: Answer, head: string) => {
+    const show = async (answer: Answer, head: string, stopped: AbortSignal) => {
       isShown = true;
       await acknowledged;
-      await paintReply(answer, interactionSurface(interaction, pace, head, isPrivate));
+      await paintReply(answer, interactionSurface(interaction, pace, head, isPrivate), stopped);
     };
     const ask = async (text: string) => {
       // Awaited only where there is a name to learn, because questions are answered in the order in which they get here.
       const strangers = strangersIn(interaction, text);
       if (strangers.length > 0) await meet(interaction, strangers);
       const question = { ...asked(interaction, text), isPrivate };
-      return chat.answer(question, { waits() {}, reply: (answer) => show(answer, headOf(text)) });
+      return chat.answer(question, { waits() {}, reply: (answer, stopped) => show(answer, headOf(text), stopped) });
     };
     const use = {
       chat,
@@ -90,7 +90,7 @@ export function createInteractions(commands: readonly Command[], chat: Chat, pac
       return failing(error);
     });
     await acknowledged;
-    if (reply) await show(reply, '');
+    if (reply) await show(reply, '', new AbortController().signal);
   }
 
   /** Whether this event was not here before; the gateway may deliver one again. */

@@ -3,6 +3,7 @@ import {
   GatewayIntentBits,
   type Message,
   MessageReferenceType,
+  type MessageSnapshot,
   MessageType,
   PermissionFlagsBits,
 } from 'discord.js';
@@ -49,7 +50,8 @@ export function missingPermissions({ channel, guild }: Message): string[] {
       ? { 'Send Messages in Threads': PermissionFlagsBits.SendMessagesInThreads }
       : { 'Send Messages': PermissionFlagsBits.SendMessages }),
   };
-  return Object.entries(needed).flatMap(([name, bit]) => (permissions.has(bit) ? [] : [name]));
+  const missing = Object.entries(needed).flatMap(([name, bit]) => (permissions.has(bit) ? [] : [name]));
+  return guild.members.me.isCommunicationDisabled() ? [...missing, 'the end of a timeout'] : missing;
 }
 
 /** Where a message or an interaction is; a thread's conversation is its own, but it shares its parent's system role. */
@@ -71,7 +73,7 @@ function mentionsOwnRole({ guild, mentions, client }: Message): boolean {
 const isForward = ({ reference }: Message): boolean => reference?.type === MessageReferenceType.Forward;
 
 /** The message's text as a person reads it, without the mention of the bot ("Message Formatting", formats). */
-function readText(message: Message): string {
+function readText(message: Message | MessageSnapshot): string {
   const { content, client, mentions, guild } = message;
   const ownMention = new RegExp(`<@!?${client.user.id}>`);
   const withoutMention = content
@@ -119,8 +121,8 @@ function readQuote(message: Message): Quote | undefined {
   const messageId = reference?.messageId;
   if (!messageId) return undefined;
   if (isForward(message)) {
-    const forwarded = message.messageSnapshots.first()?.content;
-    return { messageId, ...(forwarded && { text: forwarded }) };
+    const [forwarded] = message.messageSnapshots.values();
+    return { messageId, text: forwarded ? wholeText(forwarded) : '' };
   }
   // The library puts the replied-to message, which comes with the reply, into the channel's cache first.
   const quoted = channel.messages.cache.get(messageId);
@@ -138,7 +140,7 @@ function readQuote(message: Message): Quote | undefined {
 }
 
 /** All that a quoted message says: its text, what its embeds say, and what else it shows, by name. */
-function wholeText(quoted: Message): string {
+function wholeText(quoted: Message | MessageSnapshot): string {
   const embeds = quoted.embeds.map(({ title, description }) => [title, description].filter(Boolean).join('\n'));
   const shown = [
     ...quoted.attachments.map(({ name }) => `[file: ${name}]`),

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Message, Routes } from 'discord.js';
 import type { Logger } from 'pino';
 import type { Audience, Chat } from '../chat.js';
+import { type Lanes, openLanes } from '../lanes.js';
 import { paintReply } from '../reply.js';
 import { missingPermissions, readMention } from './mention.js';
 import type { DiscordPace } from './pace.js';
@@ -15,12 +16,13 @@ const MARK_AFTER_MS = 400;
 const BETWEEN_REACTIONS_MS = 300;
 
 /** How long marks may take to go when the bot is stopped. */
-const SETTLE_MS = 1000;
+const SETTLE_MS = 500;
 
 /** Answers the messages that mean the bot. */
 export function createMessages(chat: Chat, pace: DiscordPace, log: Logger) {
   const unmarking = new Set<Promise<void>>();
   const hinted = new Set<string>();
+  const reactions = openLanes();
 
   /** The line of a mention: read it, answer it, show the answer. */
   async function onMessage(message: Message): Promise<void> {
@@ -50,15 +52,15 @@ export function createMessages(chat: Chat, pace: DiscordPace, log: Logger) {
 
   /** Those who see a message: they see that it waits, and then its answer. */
   function audienceOf(message: Message): Audience {
-    const mark = createMark(message, pace);
+    const mark = createMark(message, pace, reactions);
     return {
       waits: mark.set,
-      async reply(answer) {
+      async reply(answer, stopped) {
         // Not awaited: a mark is no reason to keep an answer back.
         const gone = mark.clear().catch(() => {});
         unmarking.add(gone);
         gone.then(() => unmarking.delete(gone));
-        await paintReply(answer, messageSurface(message, pace));
+        await paintReply(answer, messageSurface(message, pace), stopped);
       },
     };
   }
@@ -66,7 +68,7 @@ export function createMessages(chat: Chat, pace: DiscordPace, log: Logger) {
   return {
     onMessage,
 
-    /** Waits for the marks that are being taken away, for a second at most. */
+    /** Waits for the marks that are being taken away, for half a second at most. */
     async settle(): Promise<void> {
       await Promise.race([Promise.all(unmarking), delay(SETTLE_MS, undefined, { ref: false })]);
     },
@@ -74,16 +76,25 @@ export function createMessages(chat: Chat, pace: DiscordPace, log: Logger) {
 }
 
 /** The mark on a question that waits: a reaction, set only if the waiting lasts, and as far as requests allow. */
-function createMark({ client, channelId, id }: Message, pace: DiscordPace) {
+function createMark({ client, channelId, id }: Message, pace: DiscordPace, reactions: Lanes) {
   const route = Routes.channelMessageOwnReaction(channelId, id, encodeURIComponent(WAITING_MARK));
   const waiting = new AbortController();
   let marking: Promise<boolean> = Promise.resolve(false);
 
+  /** One reaction at a time in a channel, and a moment between them. */
+  async function react(method: 'put' | 'delete', signal?: AbortSignal): Promise<void> {
+    const leave = await reactions.enter(channelId, signal);
+    try {
+      await pace.allow('sign', signal);
+      await client.rest[method](route);
+    } finally {
+      setTimeout(leave, BETWEEN_REACTIONS_MS).unref();
+    }
+  }
+
   async function mark(): Promise<boolean> {
     await delay(MARK_AFTER_MS, undefined, { signal: waiting.signal, ref: false });
-    await pace.allow('sign', waiting.signal);
-    await client.rest.put(route);
-    await delay(BETWEEN_REACTIONS_MS, undefined, { ref: false });
+    await react('put', waiting.signal);
     return true;
   }
 
@@ -94,8 +105,7 @@ function createMark({ client, channelId, id }: Message, pace: DiscordPace) {
     async clear(): Promise<void> {
       waiting.abort();
       if (!(await marking)) return;
-      await pace.allow('sign');
-      await client.rest.delete(route);
+      await react('delete');
     },
   };
 }

@@ -8,7 +8,7 @@ import {
   type ModalSubmitInteraction,
   RESTJSONErrorCodes,
 } from 'discord.js';
-import type { Surface } from '../reply.js';
+import type { Surface, Verdict } from '../reply.js';
 import type { DiscordPace } from './pace.js';
 
 /** An interaction that a reply belongs to. */
@@ -39,10 +39,20 @@ class Gone extends Error {
  * What Discord refuses, it will refuse again; what it only failed at may succeed later. The library refuses by itself
  * where a channel has left its cache, because it was deleted or the bot was put out of the server.
  */
-function isGone(error: unknown): boolean {
-  if (error instanceof DiscordAPIError) return error.status >= 400 && error.status < 500 && error.status !== 429;
-  return error instanceof Gone || error instanceof DiscordjsError;
+function judge(error: unknown): Verdict {
+  if (error instanceof Gone || error instanceof DiscordjsError) return 'gone';
+  if (!(error instanceof DiscordAPIError) || error.status >= 500 || error.status === 429) return 'later';
+  return refusalsOfText.has(Number(error.code)) ? 'refused' : 'gone';
 }
+
+/** What Discord says of a text that it does not let through, in a place where another may be shown ("JSON Error Codes"). */
+const refusalsOfText: ReadonlySet<number> = new Set([
+  RESTJSONErrorCodes.InvalidFormBodyOrContentType,
+  RESTJSONErrorCodes.MessageWasBlockedByAutomaticModeration,
+  RESTJSONErrorCodes.TitleWasBlockedByAutomaticModeration,
+  RESTJSONErrorCodes.MessageBlockedByHarmfulLinksFilter,
+  RESTJSONErrorCodes.ExplicitContentCannotBeSentToTheDesiredRecipient,
+]);
 
 const fileOf = (text: string) => ({ attachment: Buffer.from(text), name: 'answer.md' });
 
@@ -74,7 +84,7 @@ export function messageSurface(question: Message, pace: DiscordPace): Surface {
       // An edit notifies nobody, but without the asker in it the reply would no longer count as theirs.
       await sent[index]?.edit({ content, allowedMentions: index === 0 ? pingAsker : noPings });
     },
-    isGone,
+    judge,
   };
 }
 
@@ -157,7 +167,7 @@ export function interactionSurface(
         () => (isPrivate && message.interactionMetadata ? sendAnew(content, index, []) : message.edit(body)),
       );
     },
-    isGone,
+    judge,
   };
 }
 

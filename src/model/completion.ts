@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ModelError } from '../errors.js';
+import { isBlank } from '../split.js';
 
 /** What an answer cost, in tokens; `cachedTokens` is the part of the prompt that the server had read before. */
 export interface Usage {
@@ -56,7 +57,7 @@ export function readChunk(value: unknown, whole: boolean): Chunk {
 
 /** What is known of an answer while it comes. */
 export class Completion {
-  /** Whether there is any text; white space alone is held back and is no answer. */
+  /** Whether there is any text; what shows nothing is held back and is no answer. */
   begun = false;
   #heldBack = '';
   #finish = '';
@@ -79,7 +80,7 @@ export class Completion {
     this.#finish = choice?.finish_reason || this.#finish;
     const said = choice?.delta ?? choice?.message;
     const text = this.#heldBack + (said?.content ?? '') + (said?.refusal ?? '');
-    this.begun ||= text.trim() !== '';
+    this.begun ||= !isBlank(text);
     this.#heldBack = this.begun ? '' : text;
     if (this.begun && text !== '') yield text;
   }

@@ -69,6 +69,7 @@ export async function startBot({ discord, model, app, databasePath }: Sandbox, t
   const commands = await loadCommands(new URL('../../commands/', import.meta.url));
   const onLost = (reason: ConfigError) => lost.push(reason);
   const bot = await connectToDiscord({ token: app.token, apiUrl: discord.url, chat, commands, log, onLost });
+  await bot.registered;
   let isStopped = false;
   const stop = async () => {
     if (isStopped) return;

@@ -116,6 +116,15 @@ describe('who is answered', () => {
     expect(await questionOf(home)).toContain('> How many months has a year?\n@ada (Ada):');
   });
 
+  test('a mention with nothing to say that replies to a withheld message costs no request', async () => {
+    const home = await openHome();
+    const { model, app, ada, bob, general } = home;
+    const said = await bob.says(general, 'How many months has a year?');
+    await ada.says(general, app.mention, { replyTo: said });
+    expect((await answer(home, general)).content).toMatch(/^I can’t read the message you replied to/);
+    expect(model.requests).toHaveLength(0);
+  });
+
   test('a flood of empty mentions gets a hint at a time, and holds up no other channel', async () => {
     const home = await openHome();
     const { discord, model, app, ada, general, garden } = home;
@@ -361,6 +370,25 @@ describe('how the answer comes', () => {
     expect(answers(home, general).map(({ content }) => content)).toEqual(['First.', 'Second.']);
   });
 
+  test('a dozen questions that wait are marked without a rate limit, and every mark goes', async () => {
+    const home = await openHome();
+    const { discord, model, app, ada, general } = home;
+    const first = gate();
+    model.script(async function* () {
+      await first.opened;
+      yield 'First.';
+    }, 'Next.');
+    const asked = [];
+    for (let number = 0; number < 12; number += 1) asked.push(await ada.says(general, `${app.mention} ${number}`));
+    const marked = () => discord.sees(ada, general).filter(({ reactions }) => reactions?.length).length;
+    await discord.until(() => marked() >= 4);
+    first.open();
+    await discord.until(() => answers(home, general).length === 12 && marked() === 0, { withinMs: 19_000 });
+    const refused = discord.calls.filter(({ route, status }) => route.includes('reactions') && status === 429);
+    expect(refused).toEqual([]);
+    expect(asked).toHaveLength(12);
+  });
+
   test('a channel does not hold up another', async () => {
     const home = await openHome();
     const { model, app, ada, general, garden } = home;
@@ -512,6 +540,31 @@ describe('when something fails', () => {
     expect(model.requests).toHaveLength(2);
     expect(await questionOf(home, 1)).toContain('| three');
     expect(lines.join('')).toContain('The channel is gone');
+  });
+
+  test.each([
+    ['as a whole', 'All of it.', undefined],
+    ['in a preview', 'Begun… ', 'and ended.'],
+  ])('an answer that Discord refuses %s is spoken of', async (_, begin, end) => {
+    const home = await openHome();
+    const { discord, model, app, ada, general } = home;
+    model.script(async function* () {
+      yield begin;
+      if (end === undefined) return;
+      await pause(1500);
+      yield end;
+    });
+    const answerOf = { status: 400, body: { code: 200000, message: 'Message was blocked by automatic moderation' } };
+    const [method, route] =
+      end === undefined
+        ? (['POST', '/channels/:channel_id/messages'] as const)
+        : (['PATCH', '/channels/:channel_id/messages/:message_id'] as const);
+    discord.faults.rest({ method, route, of: app, answer: answerOf });
+    await ada.says(general, `${app.mention} hi`);
+    const [shown] = await ending(home, general, end === undefined ? 'this part of the answer.' : 'and ended.').catch(
+      () => ending(home, general, 'this part of the answer.'),
+    );
+    expect(shown?.content).toMatch(/^(Discord did not let me show this part of the answer\.|Begun… and ended\.)$/);
   });
 
   test('one lost connection does not cost an answer', async () => {

@@ -54,7 +54,11 @@ const logLevel = z.enum(levels, { error: `must be one of ${levels.join(', ')}` }
 
 /** Every setting there is, in the order of `.env.example` and the README's table, which a test keeps equal to it. */
 export const settings = {
-  DISCORD_TOKEN: setting(discordToken, '', 'The bot’s token, from the Bot page of the developer portal. Required.'),
+  DISCORD_TOKEN: setting(
+    discordToken,
+    '',
+    'The bot’s token, from the Bot page of the developer portal. Without one, the sandbox starts.',
+  ),
   OPENAI_API_KEY: setting(anyText, '', 'The key of the chat API. Required, unless the server is on this machine.'),
   OPENAI_BASE_URL: setting(
     webAddress,
@@ -106,6 +110,7 @@ export const settings = {
     'https://discord.com/api',
     'Discord’s REST API; `/v10` is appended. For proxies and tests.',
   ),
+  SANDBOX_PORT: setting(whole(1, 65_535), '3000', 'The port of the sandbox’s page, or the next one that is free.'),
   LOG_LEVEL: setting(
     logLevel,
     'info',
@@ -133,9 +138,52 @@ type WithoutDefault =
  * @throws {ConfigError} naming all faulty settings at once, a line each, and none of their values
  */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const { values, faults } = read(environment, Object.keys(settings) as Name[]);
+  if (!environment.DISCORD_TOKEN?.trim())
+    faults.push('DISCORD_TOKEN is not set. It is on the Bot page of the developer portal.');
+  faults.push(...missingKey(environment, values.OPENAI_BASE_URL));
+  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
+  // Every name was read above, or is one that may be undefined.
+  return values as Config;
+}
+
+/** The settings of a bot in the sandbox, which knows by itself where its Discord is. */
+export type SandboxConfig = Omit<Config, SetBySandbox> & {
+  /** Whether somebody chose a chat API: gave a key for one, or the address of another than the usual one. */
+  readonly hasChatApi: boolean;
+};
+
+type SetBySandbox = 'DISCORD_TOKEN' | 'DISCORD_API_URL' | 'DATABASE_PATH';
+
+/** Whether the sandbox is to start: nobody gave a token for Discord, and nothing says that this is no place to play. */
+export const isForSandbox = (environment: Readonly<Record<string, string | undefined>>): boolean =>
+  !environment.DISCORD_TOKEN?.trim() && environment.NODE_ENV !== 'production';
+
+/**
+ * Reads the settings that hold in the sandbox too, as {@link readConfig} does.
+ *
+ * @throws {ConfigError} naming all faulty settings at once, a line each, and none of their values
+ */
+export function readSandboxConfig(environment: Readonly<Record<string, string | undefined>>): SandboxConfig {
+  const setBySandbox: readonly string[] = [
+    'DISCORD_TOKEN',
+    'DISCORD_API_URL',
+    'DATABASE_PATH',
+  ] satisfies SetBySandbox[];
+  const names = (Object.keys(settings) as Name[]).filter((name) => !setBySandbox.includes(name));
+  const { values, faults } = read(environment, names);
+  const hasKey = Boolean(environment.OPENAI_API_KEY?.trim());
+  const hasChatApi = hasKey || values.OPENAI_BASE_URL !== settings.OPENAI_BASE_URL.byDefault;
+  if (hasChatApi) faults.push(...missingKey(environment, values.OPENAI_BASE_URL));
+  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
+  // As in readConfig.
+  return { ...(values as Config), hasChatApi };
+}
+
+function read(environment: Readonly<Record<string, string | undefined>>, names: readonly Name[]) {
   const faults: string[] = [];
   const values: Partial<Record<Name, unknown>> = {};
-  for (const name of Object.keys(settings) as Name[]) {
+  for (const name of names) {
     const { read, byDefault } = settings[name];
     const text = environment[name]?.trim() || byDefault;
     if (text === '') continue;
@@ -143,20 +191,14 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     if (result.success) values[name] = result.data;
     else faults.push(`${name} ${result.error.issues[0]?.message ?? 'is not valid'}.`);
   }
-  faults.push(...missing(environment, values.OPENAI_BASE_URL));
-  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
-  // Every name was read above, or is one that may be undefined.
-  return values as Config;
+  return { values, faults };
 }
 
-function missing(environment: Readonly<Record<string, string | undefined>>, baseUrl: unknown): string[] {
-  const absent: string[] = [];
-  if (!environment.DISCORD_TOKEN?.trim())
-    absent.push('DISCORD_TOKEN is not set. It is on the Bot page of the developer portal.');
+function missingKey(environment: Readonly<Record<string, string | undefined>>, baseUrl: unknown): string[] {
   const keyless = typeof baseUrl === 'string' && isLoopback(baseUrl);
-  if (!environment.OPENAI_API_KEY?.trim() && !keyless)
-    absent.push('OPENAI_API_KEY is not set. Only a chat API on this machine needs no key.');
-  return absent;
+  return environment.OPENAI_API_KEY?.trim() || keyless
+    ? []
+    : ['OPENAI_API_KEY is not set. Only a chat API on this machine needs no key.'];
 }
 
 function isWebAddress(text: string): boolean {

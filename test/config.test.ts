@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isLoopback, readConfig, settings } from '../src/config.js';
+import { isForSandbox, isLoopback, readConfig, readSandboxConfig, settings } from '../src/config.js';
 import { ConfigError } from '../src/errors.js';
 
 const token = `${'a'.repeat(24)}.abcdef.${'b'.repeat(27)}`;
@@ -29,6 +29,7 @@ test('a token and a key are enough, and the rest has defaults', () => {
     CONTEXT_TOKENS: 16000,
     MAX_CONCURRENT: 8,
     DISCORD_API_URL: 'https://discord.com/api',
+    SANDBOX_PORT: 3000,
     LOG_LEVEL: 'info',
   });
 });
@@ -93,6 +94,35 @@ test.each(['https://localhost.example.com/v1', 'https://api.example.com', 'http:
     expect(faultsOf({ DISCORD_TOKEN: token, OPENAI_BASE_URL: address })).toMatch(/^OPENAI_API_KEY/);
   },
 );
+
+describe('in the sandbox', () => {
+  test('nothing has to be set, and what the sandbox sets itself is not looked at', () => {
+    expect(readSandboxConfig({}).hasChatApi).toBe(false);
+    expect(() => readSandboxConfig({ DISCORD_TOKEN: 'none', DISCORD_API_URL: 'none' })).not.toThrow();
+  });
+
+  test('other settings are checked all the same', () => {
+    expect(() => readSandboxConfig({ OPENAI_TOP_P: '3', SANDBOX_PORT: '0' })).toThrow(
+      'OPENAI_TOP_P must be a number from 0 to 1.\nSANDBOX_PORT must be a whole number from 1 to 65535.',
+    );
+  });
+
+  test('a key or an address of one’s own is a chat API; the usual address without a key is none', () => {
+    expect(readSandboxConfig({ OPENAI_API_KEY: 'sk-test' }).hasChatApi).toBe(true);
+    expect(readSandboxConfig({ OPENAI_BASE_URL: 'http://localhost:8080/v1' }).hasChatApi).toBe(true);
+    expect(readSandboxConfig({ OPENAI_BASE_URL: 'https://api.openai.com/v1' }).hasChatApi).toBe(false);
+    expect(() => readSandboxConfig({ OPENAI_BASE_URL: 'https://example.com/v1' })).toThrow(
+      'OPENAI_API_KEY is not set.',
+    );
+  });
+
+  test('it starts where there is no token, but not in production', () => {
+    expect(isForSandbox({})).toBe(true);
+    expect(isForSandbox({ DISCORD_TOKEN: ' ' })).toBe(true);
+    expect(isForSandbox({ DISCORD_TOKEN: 'my client secret' })).toBe(false);
+    expect(isForSandbox({ NODE_ENV: 'production' })).toBe(false);
+  });
+});
 
 describe('the three lists of settings are one', () => {
   const listed = Object.entries(settings).map(([name, { byDefault, help }]) => ({ name, byDefault, help }));

@@ -98,7 +98,7 @@ test('it prints who it is, and an invite with the least permissions', async () =
 });
 
 test('faulty settings are told by name, a line each, and the exit code is 1', async () => {
-  const { output, exit } = run({ OPENAI_TEMPERATURE: 'hot', LOG_LEVEL: 'loud' });
+  const { output, exit } = run({ NODE_ENV: 'production', OPENAI_TEMPERATURE: 'hot', LOG_LEVEL: 'loud' });
   expect(await exit).toBe(1);
   const names = output.err
     .trim()
@@ -125,6 +125,22 @@ test('a token that is taken back while the bot runs is told in one line, and the
   const { output, exit, ready } = run(settingsFor(sandbox));
   await ready;
   sandbox.discord.faults.gateway.drop({ code: 4004, of: sandbox.app });
+  expect(await exit).toBe(1);
+  expect(plainLines(output.err)).toEqual([expect.stringMatching(/^DISCORD_TOKEN is not accepted by Discord\./)]);
+});
+
+test('a token that REST refuses while the bot runs is told in one line, and the exit code is 1', async () => {
+  const sandbox = await openSandbox();
+  const { discord, app, ada, general, model } = sandbox;
+  model.script('Hello.');
+  const { output, exit, ready } = run(settingsFor(sandbox));
+  await ready;
+  discord.faults.rest({
+    method: 'POST',
+    of: app,
+    answer: { status: 401, body: { code: 0, message: '401: Unauthorized' } },
+  });
+  await ada.says(general, `${app.mention} hi`);
   expect(await exit).toBe(1);
   expect(plainLines(output.err)).toEqual([expect.stringMatching(/^DISCORD_TOKEN is not accepted by Discord\./)]);
 });
@@ -167,6 +183,28 @@ test('SIGTERM lets the running answer end, takes nothing new, and the exit code 
   expect(await exit).toBe(0);
   expect(answers(sandbox, general).map(({ content }) => content)).toEqual(['One moment.']);
   expect(model.requests).toHaveLength(1);
+});
+
+test('SIGTERM lets an answer end that began before the commands were registered', async () => {
+  const sandbox = await openSandbox();
+  const { discord, model, app, ada, general } = sandbox;
+  const rest = gate();
+  model.script(async function* () {
+    yield 'One ';
+    await rest.opened;
+    yield 'moment.';
+  });
+  const route = '/applications/:application_id/commands';
+  discord.faults.rest({ method: 'GET', route, of: app, delayMs: 3000 });
+  const { child, exit } = run(settingsFor(sandbox));
+  await discord.until(() => app.isConnected());
+  await ada.says(general, `${app.mention} hi`);
+  await discord.until(() => answers(sandbox, general).length === 1);
+  child.kill('SIGTERM');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  rest.open();
+  expect(await exit).toBe(0);
+  expect(answers(sandbox, general).map(({ content }) => content)).toEqual(['One moment.']);
 });
 
 test('a second signal ends it at once', async () => {

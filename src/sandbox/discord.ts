@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import type { APIMessage } from 'discord-api-types/v10';
+import { openAccount, registerApplication } from './accounts.js';
 import { createGuild, type GuildOptions } from './guild.js';
 import { messagePayload } from './message-payloads.js';
 import { createPerson, type Person } from './people.js';
@@ -8,14 +8,7 @@ import { type DiscordOptions, type DiscordServer, serveDiscord } from './server.
 import { byAge } from './snowflake.js';
 import { until } from './until.js';
 import type { Identified } from './use.js';
-import { type Application, channelOf, type Message, type Switch } from './world.js';
-
-const token = (id: string): string =>
-  [
-    Buffer.from(id).toString('base64url'),
-    randomBytes(4).toString('base64url'),
-    randomBytes(28).toString('base64url'),
-  ].join('.');
+import { channelOf, type Message, type Switch, userOf } from './world.js';
 
 /** Starts a local Discord, and gives a test its people, apps and servers. */
 export async function startDiscord(options: DiscordOptions = {}) {
@@ -31,12 +24,8 @@ export async function startDiscord(options: DiscordOptions = {}) {
     /** Every REST call, in order, people's too: `by` tells whose. */
     calls,
     application: (given: ApplicationOptions = {}) => createApplication(server, given),
-    person: ({ username, name = null }: { readonly username: string; readonly name?: string | null }): Person => {
-      const id = backend.newId();
-      const user = { id, username, name, token: token(id), applicationId: undefined, closedToMessages: false };
-      world.users.set(id, user);
-      return createPerson(server, user);
-    },
+    person: (given: { readonly username: string; readonly name?: string | null }): Person =>
+      createPerson(server, openAccount(backend, given)),
     guild: (given: GuildOptions) => createGuild(server, given),
     /** Whether an app has a connection that has identified. */
     isConnected: ({ id }: Identified): boolean => gateway.isConnected(id),
@@ -70,36 +59,14 @@ interface ApplicationOptions {
 /** Registers an app with its bot, as in the portal. */
 function createApplication(server: DiscordServer, given: ApplicationOptions) {
   const { backend, calls, gateway } = server;
-  const { world, newId } = backend;
-  const { name = 'Parley', messageContent = 'off', members = 'off', presences = 'off' } = given;
-  const [id, ownerId] = [newId(), newId()];
-  const botToken = token(id);
-  world.users.set(ownerId, {
-    id: ownerId,
-    username: 'developer',
-    name: null,
-    token: token(ownerId),
-    applicationId: undefined,
-    closedToMessages: false,
-  });
-  world.users.set(id, { id, username: name, name: null, token: botToken, applicationId: id, closedToMessages: false });
-  const application: Application = {
-    id,
-    name,
-    ownerId,
-    description: '',
-    messageContent,
-    members,
-    presences,
-    installedBy: new Set(),
-    commands: new Map(),
-    commandsCreated: [],
-  };
-  world.applications.set(id, application);
+  const { name = 'Parley', ...switches } = given;
+  const owner = openAccount(backend, { username: 'developer' });
+  const application = registerApplication(backend, { ...switches, name, ownerId: owner.id });
+  const { id } = application;
   return {
     id,
     name,
-    token: botToken,
+    token: userOf(backend.world, id).token,
     mention: `<@${id}>`,
     /** Whether it has a connection that has identified. */
     isConnected: () => gateway.isConnected(id),

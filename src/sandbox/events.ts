@@ -1,5 +1,7 @@
 import {
+  type APIApplication,
   type APIInteraction,
+  type APIModalInteractionResponseCallbackData,
   type APIRole,
   GatewayDispatchEvents,
   type GatewayDispatchPayload,
@@ -17,9 +19,11 @@ import {
 } from './payloads.js';
 import { may } from './permissions.js';
 import {
+  applicationOf,
   type Channel,
   channelOf,
   type Guild,
+  type Interaction,
   isDirect,
   isThread,
   type Member,
@@ -28,7 +32,26 @@ import {
   type World,
 } from './world.js';
 
-export type DispatchData = { [Dispatch in GatewayDispatchPayload as Dispatch['t']]: Dispatch['d'] };
+/** The interaction that a person's client has posted, by the nonce that it gave. */
+export interface ClientInteraction {
+  readonly id: string;
+  readonly nonce: string | undefined;
+}
+
+/** What people's clients are told of their interactions; Discord documents it nowhere, and no bot gets it. */
+interface ClientDispatchData {
+  readonly INTERACTION_SUCCESS: ClientInteraction;
+  readonly INTERACTION_FAILURE: ClientInteraction & { readonly reason_code: number };
+  readonly INTERACTION_MODAL_CREATE: ClientInteraction &
+    APIModalInteractionResponseCallbackData & {
+      readonly channel_id: string;
+      readonly application: Pick<APIApplication, 'id' | 'name'>;
+    };
+}
+
+export type DispatchData = ClientDispatchData & {
+  [Dispatch in GatewayDispatchPayload as Dispatch['t']]: Dispatch['d'];
+};
 
 /** A session that an event is put into words for. */
 export interface EventReader extends Viewer {
@@ -263,3 +286,42 @@ export const interactionCreated = (interaction: APIInteraction): GatewayEvent =>
   isFor: (userId) => userId === interaction.application_id,
   data: () => interaction,
 });
+
+const toInvoker = <Name extends keyof DispatchData>(
+  { userId: invoker }: Interaction,
+  name: Name,
+  data: DispatchData[Name],
+): GatewayEvent<Name> => ({ name, intents: 0, isFor: (userId) => userId === invoker, data: () => data });
+
+const posted = ({ id, nonce }: Interaction): ClientInteraction => ({ id, nonce });
+
+/** The client of who invoked it knows its interaction by now, by this id. */
+export const interactionPosted = (interaction: Interaction): GatewayEvent =>
+  // A person's client gets two fields of what an app gets whole.
+  toInvoker(interaction, GatewayDispatchEvents.InteractionCreate, posted(interaction) as unknown as APIInteraction);
+
+/** The app has responded, in whatever way. */
+export const interactionSucceeded = (interaction: Interaction): GatewayEvent =>
+  toInvoker(interaction, 'INTERACTION_SUCCESS', posted(interaction));
+
+/** As clients know it: 2 is "the application did not respond in time". */
+const timedOut = 2;
+
+export const interactionFailed = (interaction: Interaction): GatewayEvent =>
+  toInvoker(interaction, 'INTERACTION_FAILURE', { ...posted(interaction), reason_code: timedOut });
+
+/** The app has responded with a dialog box. */
+export function dialogOpened(
+  world: World,
+  interaction: Interaction,
+  dialog: APIModalInteractionResponseCallbackData,
+): GatewayEvent {
+  const { id, name } = applicationOf(world, interaction.applicationId);
+  const { channelId: channel_id } = interaction;
+  return toInvoker(interaction, 'INTERACTION_MODAL_CREATE', {
+    ...posted(interaction),
+    ...dialog,
+    channel_id,
+    application: { id, name },
+  });
+}

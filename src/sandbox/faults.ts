@@ -16,9 +16,9 @@ export interface GatewayFaults {
   /** Cuts connections: with this close code, or without a word. */
   drop(cut?: { readonly code?: number; readonly of?: { readonly id: string } }): void;
   /** Asks clients to reconnect and resume (opcode 7). */
-  askToReconnect(): void;
+  askToReconnect(of?: { readonly id: string }): void;
   /** Declares sessions invalid (opcode 9); `resumable` as Discord says it. A session that is not resumable is gone. */
-  invalidate(resumable: boolean): void;
+  invalidate(resumable: boolean, of?: { readonly id: string }): void;
   /** Asks every client for a heartbeat at once (opcode 1). */
   askForHeartbeat(): void;
   /** Answers the next resumes, as many as given, with opcode 9; what is `resumable` can be tried again. */

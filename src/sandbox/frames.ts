@@ -37,6 +37,13 @@ export const RequestMembers = z.object({
   nonce: z.string().optional(),
 });
 
+/** Told of each payload as it passes: the way it goes, seen from here, and the account, once there is one. */
+export type WatchFrame = (
+  direction: 'in' | 'out',
+  userId: string | undefined,
+  frame: string | z.infer<typeof Frame>,
+) => void;
+
 /** With what a connection is closed. */
 export type Closing = readonly [code: number, reason: string];
 

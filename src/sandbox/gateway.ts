@@ -17,9 +17,10 @@ import {
   Resume,
   readFrame,
   unwelcomeQuery,
+  type WatchFrame,
 } from './frames.js';
 import { membersChunk } from './members-chunk.js';
-import { applicationFlags, userPayload } from './payloads.js';
+import { applicationFlags, privateChannels, userPayload } from './payloads.js';
 import {
   canReplay,
   createSession,
@@ -53,7 +54,13 @@ interface Connection {
  */
 export function createGateway(
   backend: Backend,
-  options: { readonly heartbeatMs: number; readonly url: () => string; readonly changed: () => void },
+  options: {
+    readonly heartbeatMs: number;
+    readonly url: () => string;
+    readonly changed: () => void;
+    /** Sees every payload as it passes. */
+    readonly watch?: WatchFrame | undefined;
+  },
 ) {
   const { world, clock } = backend;
   const sessions = new Map<string, Session>();
@@ -67,7 +74,11 @@ export function createGateway(
 
   function open(socket: WebSocket, request: IncomingMessage): void {
     const query = new URLSearchParams(request.url?.split('?')[1]);
-    const write = query.get('compress') === 'zlib-stream' ? compressed(socket) : (frame: string) => socket.send(frame);
+    const put = query.get('compress') === 'zlib-stream' ? compressed(socket) : (frame: string) => socket.send(frame);
+    const write = (frame: string) => {
+      options.watch?.('out', connection.session?.userId, frame);
+      put(frame);
+    };
     const connection: Connection = { socket, write, session: undefined, sends: [], timeout: undefined };
     connections.add(connection);
     socket.on('error', () => socket.terminate());
@@ -121,6 +132,7 @@ export function createGateway(
     if (connection.sends.length > maxSendsPerMinute) return close.rate;
     const frame = readFrame(data, isBinary);
     if (frame === undefined) return close.decode;
+    options.watch?.('in', connection.session?.userId, frame);
     return handle(connection, frame.op, frame.d);
   }
 
@@ -185,6 +197,7 @@ export function createGateway(
       v: 10,
       user: userPayload(user),
       guilds: guilds.map(({ id }) => ({ id, unavailable: true })),
+      ...(application === undefined && { private_channels: privateChannels(world, user.id) }),
       session_id: session.id,
       resume_gateway_url: options.url(),
       shard: [...session.shard],
@@ -251,23 +264,24 @@ export function createGateway(
     else setTimeout(go, fault.delayMs).unref();
   }
 
+  const connectionsOf = (of: { readonly id: string } | undefined) =>
+    [...connections].filter(({ session }) => of === undefined || session?.userId === of.id);
+
   const faults: GatewayFaults = {
     acknowledgesHeartbeats: true,
     acceptsConnections: true,
     drop({ code, of } = {}) {
-      for (const connection of connections) {
-        const { socket, session } = connection;
-        if (of && session?.userId !== of.id) continue;
+      for (const connection of connectionsOf(of)) {
         release(connection);
-        if (code === undefined) socket.terminate();
-        else socket.close(code);
+        if (code === undefined) connection.socket.terminate();
+        else connection.socket.close(code);
       }
     },
-    askToReconnect() {
-      for (const connection of connections) send(connection, GatewayOpcodes.Reconnect, null);
+    askToReconnect(of) {
+      for (const connection of connectionsOf(of)) send(connection, GatewayOpcodes.Reconnect, null);
     },
-    invalidate(resumable) {
-      for (const connection of connections) {
+    invalidate(resumable, of) {
+      for (const connection of connectionsOf(of)) {
         const session = release(connection);
         if (session && !resumable) sessions.delete(session.id);
         // The client goes on with a resume or an identify, on this connection or another ("Invalid Session").

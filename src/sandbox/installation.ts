@@ -1,8 +1,9 @@
 import { type APIApplicationCommand, ApplicationIntegrationType, InteractionContextType } from 'discord-api-types/v10';
 import type { Backend } from './backend.js';
+import { userPayload } from './payloads.js';
 import { demand, everyPermission, permissionsIn } from './permissions.js';
-import { refusal } from './refusal.js';
-import { type Application, type Channel, isDirect, type User } from './world.js';
+import { Refusal, refusal } from './refusal.js';
+import { type Application, type Channel, isDirect, type User, userOf } from './world.js';
 
 /** Where a command can be used, and by whom ("Permissions", "Installation and Interaction Context"). */
 export function demandInvoking(
@@ -32,6 +33,40 @@ export function demandInvoking(
   const needed = BigInt(default_member_permissions);
   // Zero stands for administrators only.
   if (needed === 0n ? has !== everyPermission : (has & needed) !== needed) throw refusal(50013);
+}
+
+/** The commands that somebody can use in a channel, and the apps that they belong to. */
+export function commandIndex(backend: Backend, channel: Channel, user: User) {
+  const { world } = backend;
+  const registered = ({ commands }: Application) => [
+    ...(commands.get(channel.guildId ?? ' ') ?? []),
+    ...(commands.get('') ?? []),
+  ];
+  const applications = [...world.applications.values()].map((application) => ({
+    application,
+    commands: registered(application).filter((command) => mayInvoke(backend, application, channel, user, command)),
+  }));
+  const offering = applications.filter(({ commands }) => commands.length > 0);
+  return {
+    applications: offering.map(({ application: { id, name, description } }) => ({
+      id,
+      name,
+      description,
+      icon: null,
+      bot: userPayload(userOf(world, id)),
+    })),
+    application_commands: offering.flatMap(({ commands }) => commands),
+  };
+}
+
+function mayInvoke(...asked: Parameters<typeof demandInvoking>): boolean {
+  try {
+    demandInvoking(...asked);
+    return true;
+  } catch (error) {
+    if (error instanceof Refusal) return false;
+    throw error;
+  }
 }
 
 export function contextOf(application: Application, channel: Channel): InteractionContextType {

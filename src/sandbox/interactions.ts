@@ -17,6 +17,7 @@ import type { Backend } from './backend.js';
 import { removeMessage } from './deletions.js';
 import { checkDialog } from './dialogs.js';
 import { numbered, readDraft } from './drafts.js';
+import { dialogOpened, interactionSucceeded } from './events.js';
 import { messagePayload } from './message-payloads.js';
 import { changeMessage, publishMessage } from './messages.js';
 import { invalid, refusal } from './refusal.js';
@@ -43,6 +44,7 @@ export function respond(
   if (clock.now() - interaction.createdAt > respondWithinMs) throw refusal(10062);
   const type = body !== null && typeof body === 'object' && 'type' in body ? body.type : undefined;
   const message = respondAs(backend, interaction, type, body, uploads);
+  backend.publish(interactionSucceeded(interaction));
   const viewer = { userId: interaction.applicationId, readsContent: true };
   return {
     interaction: {
@@ -155,7 +157,7 @@ function openDialog(backend: Backend, interaction: Interaction, body: unknown): 
   checkDialog(data);
   interaction.response = 'modal';
   interaction.modal = { ...data, components: numbered(data.components) };
-  backend.touch();
+  backend.publish(dialogOpened(backend.world, interaction, interaction.modal));
   return undefined;
 }
 

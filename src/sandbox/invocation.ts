@@ -9,8 +9,9 @@ import { z } from 'zod';
 import { maxFileBytes } from './attachments.js';
 import type { Backend } from './backend.js';
 import { submission } from './dialogs.js';
-import { interactionCreated } from './events.js';
+import { interactionCreated, interactionFailed, interactionPosted } from './events.js';
 import { contextOf, demandInvoking, type Owners, ownersOf } from './installation.js';
+import { respondWithinMs } from './interactions.js';
 import { messagePayload } from './message-payloads.js';
 import { readOptions } from './options.js';
 import { channelPayloadFor, memberPayload, userPayload } from './payloads.js';
@@ -95,10 +96,20 @@ export function invoke(backend: Backend, user: User, body: unknown): Interaction
   const owners = ownersOf(backend, application, channel, user);
   const interaction = createInteraction(backend, application, channel, user, invocation, particulars, owners);
   world.interactions.set(interaction.id, interaction);
+  backend.publish(interactionPosted(interaction));
+  expectResponse(backend, interaction);
   backend.publish(
     interactionCreated(interactionPayload(backend, application, channel, user, interaction, particulars, owners)),
   );
   return interaction;
+}
+
+/** Once the three seconds are over, who invoked it is told that nothing came. */
+function expectResponse({ publish }: Backend, interaction: Interaction): void {
+  const look = () => {
+    if (interaction.response === 'none') publish(interactionFailed(interaction));
+  };
+  setTimeout(look, respondWithinMs + 1).unref();
 }
 
 function particularsOf(

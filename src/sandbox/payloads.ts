@@ -92,6 +92,12 @@ export function channelPayloadFor(world: World, channel: Channel, userId: string
   return { ...payload, recipients: (payload.recipients ?? []).filter(({ id }) => id !== userId) };
 }
 
+/** Somebody's direct conversations, as READY names them to a person's client. */
+export const privateChannels = (world: World, userId: string): APIChannel[] =>
+  [...world.channels.values()]
+    .filter((channel) => isDirect(channel) && channel.people.has(userId))
+    .map((channel) => channelPayloadFor(world, channel, userId));
+
 function textPayload(channel: Channel): APIGuildTextChannel<ChannelType.GuildText> {
   return {
     id: channel.id,

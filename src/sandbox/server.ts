@@ -4,6 +4,7 @@ import { createFileAddresses } from './attachments.js';
 import type { Backend } from './backend.js';
 import { type Clock, wallClock } from './clock.js';
 import { createRestFaults, globalRateLimit, type RestFault } from './faults.js';
+import type { WatchFrame } from './frames.js';
 import { createGateway } from './gateway.js';
 import { createHttp, type RestCall } from './http.js';
 import { createLimits } from './limits.js';
@@ -12,7 +13,7 @@ import { channelRoutes } from './routes/channels.js';
 import { guildRoutes } from './routes/guilds.js';
 import { interactionRoutes } from './routes/interactions.js';
 import { messageRoutes } from './routes/messages.js';
-import { createSnowflakes } from './snowflake.js';
+import { byAge, createSnowflakes } from './snowflake.js';
 import { emptyWorld, type World } from './world.js';
 
 export interface DiscordOptions {
@@ -24,7 +25,18 @@ export interface DiscordOptions {
   readonly heartbeatMs?: number;
   /** What was there before; empty, if not said. */
   readonly world?: World;
+  /** How many ports to try, from `port` on, where one is taken; one, if not said. */
+  readonly ports?: number;
+  /** Sees every payload of the gateway as it passes. */
+  readonly watchFrame?: WatchFrame;
+  /** Sees every REST call with its answer. */
+  readonly watchCall?: (call: RestCall) => void;
+  /** Adds routes of one's own, which are as closed to foreign pages as Discord's. */
+  readonly extend?: (http: FastifyInstance) => void;
 }
+
+/** Of the calls, as many are kept. */
+const maxCalls = 20_000;
 
 /** A local Discord without anybody in it: gateway and REST API, on loopback only. */
 export async function serveDiscord(options: DiscordOptions = {}) {
@@ -40,7 +52,7 @@ export async function serveDiscord(options: DiscordOptions = {}) {
   const backend: Backend = {
     world,
     clock,
-    newId: createSnowflakes(clock),
+    newId: createSnowflakes(clock, newestId(world)),
     publish: (event) => {
       gateway.publish(event);
       changed();
@@ -48,7 +60,7 @@ export async function serveDiscord(options: DiscordOptions = {}) {
     touch: changed,
     fileUrl: addresses.urlOf,
   };
-  const gateway = createGateway(backend, { heartbeatMs, url: gatewayUrl, changed });
+  const gateway = createGateway(backend, { heartbeatMs, url: gatewayUrl, changed, watch: options.watchFrame });
   const restFaults = createRestFaults();
   const isWelcome = ({ host, origin: from }: IncomingHttpHeaders) => isOwn(`http://${host}`) && isOwn(from ?? origin);
   const isOwn = (address: string) => [origin, origin.replace('127.0.0.1', 'localhost')].includes(address);
@@ -65,14 +77,19 @@ export async function serveDiscord(options: DiscordOptions = {}) {
     limits: options.limits === false ? undefined : createLimits(clock),
     record: (call) => {
       calls.push(call);
+      if (calls.length > maxCalls) calls.shift();
+      options.watchCall?.(call);
       changed();
     },
     isWelcome,
   });
   serveFiles(http, addresses);
+  options.extend?.(http);
   gateway.listen(http.server, ({ headers }) => isWelcome(headers));
-  origin = await http.listen({ host: '127.0.0.1', port: options.port ?? 0 });
+  origin = await listen(http, options.port ?? 0, options.ports ?? 1);
   return {
+    /** Where all of it is. */
+    origin,
     /** What a client takes for `https://discord.com/api`. */
     url: `${origin}/api`,
     backend,
@@ -98,6 +115,24 @@ export async function serveDiscord(options: DiscordOptions = {}) {
 }
 
 export type DiscordServer = Awaited<ReturnType<typeof serveDiscord>>;
+
+/** Listens on the first of these ports that nobody has, and returns the address. */
+async function listen(http: FastifyInstance, port: number, ports: number): Promise<string> {
+  try {
+    return await http.listen({ host: '127.0.0.1', port });
+  } catch (error) {
+    const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+    if (!isTaken || ports <= 1) throw error;
+    return listen(http, port + 1, ports - 1);
+  }
+}
+
+/** The newest id of a world: new ones are to come after it, even where the clock was set back. */
+function newestId({ users, guilds, channels, interactions, files }: World): string {
+  const messages = [...channels.values()].flatMap((channel) => [...channel.messages.keys()]);
+  const maps = [users, guilds, channels, interactions, files];
+  return [...messages, ...maps.flatMap((map) => [...map.keys()])].sort(byAge).at(-1) ?? '0';
+}
 
 function serveFiles(http: FastifyInstance, addresses: ReturnType<typeof createFileAddresses>): void {
   http.get<{ Params: { id: string }; Querystring: Record<string, string> }>(

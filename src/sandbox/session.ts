@@ -92,6 +92,6 @@ export const canReplay = (session: Session, sequence: number): boolean =>
 /** Replays, in order, what came after `sequence`, and says that this was all. */
 export function replay(session: Session, sequence: number): void {
   for (const { sequence: at, frame } of session.sent) if (at > sequence) session.write?.(frame);
-  // RESUMED carries nothing; its type has no name for that.
-  dispatch(session, GatewayDispatchEvents.Resumed, null as never);
+  // Undocumented, as all of its fields are; but it is an object, and libraries write into it.
+  dispatch(session, GatewayDispatchEvents.Resumed, { _trace: [] } as never);
 }

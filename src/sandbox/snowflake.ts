@@ -6,11 +6,11 @@ const discordEpoch = 1_420_070_400_000;
 const perMillisecond = 4096n;
 
 /**
- * Makes a source of ids: unique, and each greater than the one before, even within a millisecond and when the clock
- * is set back. The upper 42 bits are the time, the lower 12 count; worker and process stay 0.
+ * Makes a source of ids: unique, and each greater than the one before (and than `above`), even within a millisecond
+ * and when the clock is set back. The upper 42 bits are the time, the lower 12 count; worker and process stay 0.
  */
-export function createSnowflakes(clock: Clock): () => string {
-  let last = 0n;
+export function createSnowflakes(clock: Clock, above = '0'): () => string {
+  let last = BigInt(above);
   return () => {
     const now = BigInt(clock.now() - discordEpoch) << 22n;
     // 4,096 ids fit into a millisecond; what does not fit borrows from the next one.

@@ -193,7 +193,7 @@ test('a client made of @discordjs/rest and @discordjs/ws logs in and talks', asy
   const intents = GatewayIntentBits.Guilds | GatewayIntentBits.GuildMessages;
   const gateway = new WebSocketManager({ token: app.token, intents, rest });
   const ids: string[] = [];
-  gateway.on(WebSocketShardEvents.Dispatch, ({ data }) => {
+  gateway.on(WebSocketShardEvents.Dispatch, (data) => {
     if (data.t === 'MESSAGE_CREATE') ids.push(data.d.id);
   });
   await gateway.connect();

@@ -220,7 +220,7 @@ describe('resuming', () => {
     for (const text of ['one', 'two', 'three']) await ada.says(general, text);
     const second = await connect(discord);
     second.send(6, { token: app.token, session_id: first.ready.session_id, seq: 2 });
-    await second.got('RESUMED');
+    expect((await second.got('RESUMED')).d).toEqual({ _trace: [] });
     expect(second.received.slice(1).map(({ t, s }) => [t, s])).toEqual([
       ['MESSAGE_CREATE', 3],
       ['MESSAGE_CREATE', 4],

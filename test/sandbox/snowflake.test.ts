@@ -29,3 +29,9 @@ test('an id tells when it was made, as long as a millisecond makes no more than 
 test('the example of Discord’s documentation is read as it says', () => {
   expect(new Date(timeOf('175928847299117063')).toISOString()).toBe('2016-04-30T11:18:25.796Z');
 });
+
+test('ids come after the newest of before, though the clock was set back since', () => {
+  const newest = createSnowflakes({ now: () => 2_000_000_000_000 })();
+  const newId = createSnowflakes({ now: () => 1_700_000_000_000 }, newest);
+  expect([newest, newId(), newId()].sort(byAge)[0]).toBe(newest);
+});

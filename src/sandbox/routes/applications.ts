@@ -13,8 +13,9 @@ import type {
 import type { Backend } from '../backend.js';
 import { commandOf, createCommand, deleteCommand, editCommand, overwriteCommands } from '../commands.js';
 import { type Caller, type Route, route } from '../http.js';
+import { commandIndex } from '../installation.js';
 import { applicationFlags, applicationPayload } from '../payloads.js';
-import { ownGuild } from '../permissions.js';
+import { ownGuild, visibleChannel } from '../permissions.js';
 import { invalid, Refusal, refusal } from '../refusal.js';
 import { check } from '../schema.js';
 import type { Application } from '../world.js';
@@ -47,6 +48,10 @@ export function applicationRoutes(backend: Backend, gatewayUrl: () => string): R
         return applicationPayload(world, application);
       },
       ApplicationFormPartialSchema,
+    ),
+    // What Discord's own client asks for when somebody types a slash; it is in no documentation.
+    route('GET', '/channels/:channel_id/application-command-index', ({ params }, { user }) =>
+      commandIndex(backend, visibleChannel(world, user.id, params.channel_id ?? ''), user),
     ),
     ...commandRoutes(backend, '/applications/:application_id/commands'),
     ...commandRoutes(backend, '/applications/:application_id/guilds/:guild_id/commands'),

@@ -1,0 +1,83 @@
+import type { Logger } from 'pino';
+import { createChat } from './chat.js';
+import { loadCommands } from './command.js';
+import type { Config } from './config.js';
+import { connectToDiscord } from './discord/client.js';
+import type { ConfigError, ModelError } from './errors.js';
+import { createLog } from './log.js';
+import { createModel } from './model/model.js';
+import { openStore } from './store.js';
+import { loadTokenizer } from './tokens.js';
+
+/** How long running answers may take to end when the process is asked to; containers give ten seconds in all. */
+const GRACE_MS = 7_000;
+
+/**
+ * Starts the bot: settings, store, model, chat, Discord; and the way back when the process is to end.
+ *
+ * @param onLost is told when Discord has ended the connection for good
+ * @throws {ConfigError} when the bot can't start; the message is for its operator
+ */
+export async function startBot(config: Config, onLost: (reason: ConfigError) => void): Promise<void> {
+  const secrets = [config.DISCORD_TOKEN, config.OPENAI_API_KEY ?? ''];
+  const log = createLog(config.LOG_LEVEL, secrets, (line) => process.stderr.write(line));
+  // Where nobody reads the log any more, answers still matter.
+  process.stderr.on('error', () => {});
+  process.on('uncaughtException', (err) => {
+    log.fatal({ err }, 'a fault in Parley');
+    process.exit(1);
+  });
+  const commands = await loadCommands(new URL('../commands/', import.meta.url));
+  const store = openStore(config.DATABASE_PATH);
+  const chat = createChat({
+    store,
+    model: createModel(modelSettings(config, log)),
+    count: await loadTokenizer(),
+    log,
+    systemPrompt: config.SYSTEM_PROMPT,
+    contextTokens: config.CONTEXT_TOKENS,
+    maxConcurrent: config.MAX_CONCURRENT,
+  });
+  const bot = await connectToDiscord({
+    token: config.DISCORD_TOKEN,
+    apiUrl: config.DISCORD_API_URL,
+    chat,
+    commands,
+    log,
+    onLost,
+  });
+
+  const stop = async (signal: NodeJS.Signals | 'disconnect') => {
+    // A second signal means at once.
+    for (const again of ['SIGINT', 'SIGTERM', 'disconnect'] as const) process.removeAllListeners(again);
+    log.info({ signal }, 'stopping');
+    bot.silence();
+    await chat.close(GRACE_MS);
+    await bot.close();
+    await store.close();
+    process.exit(0);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  // A bot that was started by the sandbox ends with it, even where the sandbox was killed.
+  if (process.connected) process.once('disconnect', () => stop('disconnect'));
+
+  const servers = bot.servers === 1 ? '1 server' : `${bot.servers} servers`;
+  console.log(`Parley answers as ${bot.name} in ${servers}, with ${config.OPENAI_MODEL}.`);
+  console.log(`Add it to a server: ${bot.invite}`);
+}
+
+/** The settings that the model needs, in its own words. */
+const modelSettings = (config: Config, log: Logger) => ({
+  apiKey: config.OPENAI_API_KEY,
+  baseUrl: config.OPENAI_BASE_URL,
+  model: config.OPENAI_MODEL,
+  temperature: config.OPENAI_TEMPERATURE,
+  topP: config.OPENAI_TOP_P,
+  maxTokens: config.OPENAI_MAX_TOKENS,
+  frequencyPenalty: config.OPENAI_FREQUENCY_PENALTY,
+  presencePenalty: config.OPENAI_PRESENCE_PENALTY,
+  stream: config.OPENAI_STREAM,
+  timeoutMs: config.OPENAI_TIMEOUT * 1000,
+  onRetry: (failure: ModelError, waitMs: number, attempt: number) =>
+    log.warn({ err: failure, waitMs, attempt }, 'the chat API failed; trying again'),
+});

@@ -6,7 +6,7 @@ export default defineConfig({
     globalSetup: 'test/build.ts',
     // Most tests wait for sockets and timers, not for a core.
     maxWorkers: 3,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

@@ -73,7 +73,7 @@ test('where requests are scarce, an answer that ends soon costs one', async () =
 test('signs of life are given until the first text, and not after it', async () => {
   const { surface, requests } = fakeSurface();
   async function* slow(): Answer {
-    await pause(100);
+    while (requests.length < 2) await pause(5);
     yield 'At ';
     await pause(100);
     yield 'last.';

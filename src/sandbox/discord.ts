@@ -41,7 +41,7 @@ export async function startDiscord(options: DiscordOptions = {}) {
       allMessages()
         .filter(({ notified }) => notified.has(person.id))
         .map((message) => messagePayload(world, message, { userId: person.id, readsContent: true })),
-    until: <Value>(condition: () => Value, { withinMs = 5_000 }: { readonly withinMs?: number } = {}) =>
+    until: <Value>(condition: () => Value, { withinMs = 15_000 }: { readonly withinMs?: number } = {}) =>
       until(server, listeners, condition, withinMs),
     close: server.close,
   };

@@ -54,10 +54,10 @@ function found(server: DiscordServer, appName: string): void {
   const ada = openAccount(backend, { username: 'ada', name: 'Ada' });
   const bob = openAccount(backend, { username: 'bob', name: 'Bob' });
   const cleo = openAccount(backend, { username: 'cleo', name: 'Cleo' });
+  const application = registerApplication(backend, { name: appName, ownerId: ada.id });
   const guild = createGuild(server, { name: 'Parley', owner: ada, members: [bob, cleo] });
   guild.channel('general');
   guild.channel('garden');
   guild.grant(bob, guild.role('Moderator', ['ManageChannels', 'ManageMessages', 'ManageThreads'], true));
-  const application = registerApplication(backend, { name: appName, ownerId: ada.id });
   guild.install(application, invited);
 }

@@ -9,7 +9,7 @@ const longestPauseMs = 60_000;
 /** A bot that lived this long has not died of what it started with. */
 const soundAfterMs = 60_000;
 
-/** How long a bot may take to end its answers; it takes eight seconds at most. */
+/** How long a bot may take to end its answers; it takes less. */
 const stopWithinMs = 10_000;
 
 /** The bot as a process of its own, started again when it dies. */

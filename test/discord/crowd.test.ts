@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { gate } from '../fakes.js';
 import { openHome } from './home.js';
 
 const CHANNELS = 70;
@@ -31,9 +32,11 @@ test('many short answers at once cost one message each, and meet no rate limit',
   expect(discord.calls.filter(({ status }) => status === 429)).toEqual([]);
 });
 
-test('many long answers at once are all shown whole, and meet no rate limit', async () => {
+test('many long answers at once are all shown whole, new texts before previews, and meet no rate limit', async () => {
   const { discord, model, app, ada, channels, textsOf } = await openCrowd();
+  const allAsked = gate();
   model.script(async function* () {
+    await allAsked.opened;
     for (let word = 0; word < 30; word += 1) {
       yield `word${word} `;
       await pause(120);
@@ -41,6 +44,8 @@ test('many long answers at once are all shown whole, and meet no rate limit', as
     yield 'end.';
   });
   await Promise.all(channels.map((channel) => ada.says(channel, `${app.mention} hi`)));
+  await model.request(CHANNELS - 1);
+  allAsked.open();
   await discord.until(() => channels.every((channel) => textsOf(channel)[0]?.content.endsWith('end.')), {
     withinMs: 19_000,
   });
@@ -48,4 +53,6 @@ test('many long answers at once are all shown whole, and meet no rate limit', as
   expect(discord.calls.filter(({ status }) => status === 429)).toEqual([]);
   const sent = app.calls().filter(({ method, route }) => method !== 'GET' && route.includes('/messages'));
   expect(sent.filter(({ method }) => method === 'POST')).toHaveLength(CHANNELS);
+  const lastNew = sent.findLastIndex(({ method }) => method === 'POST');
+  expect(sent.slice(0, lastNew).filter(({ method }) => method === 'PATCH').length).toBeLessThan(CHANNELS);
 });

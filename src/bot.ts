@@ -6,7 +6,7 @@ import { connectToDiscord } from './discord/client.js';
 import type { ConfigError, ModelError } from './errors.js';
 import { createLog } from './log.js';
 import { createModel } from './model/model.js';
-import { openStore } from './store.js';
+import { claim, openStore } from './store.js';
 import { loadTokenizer } from './tokens.js';
 
 /** How long running answers may take to end when the process is asked to; containers give ten seconds in all. */
@@ -28,7 +28,8 @@ export async function startBot(config: Config, onLost: (reason: ConfigError) => 
     process.exit(1);
   });
   const commands = await loadCommands(new URL('../commands/', import.meta.url));
-  const store = openStore(config.DATABASE_PATH);
+  claim(config.DATABASE_PATH);
+  const store = openStore(config.DATABASE_PATH, (seq) => log.error({ seq }, 'a turn in the database can’t be read'));
   const chat = createChat({
     store,
     model: createModel(modelSettings(config, log)),
@@ -37,6 +38,8 @@ export async function startBot(config: Config, onLost: (reason: ConfigError) => 
     systemPrompt: config.SYSTEM_PROMPT,
     contextTokens: config.CONTEXT_TOKENS,
     maxConcurrent: config.MAX_CONCURRENT,
+    maxWaitingPerPerson: config.MAX_WAITING_PER_PERSON,
+    maxWaitingPerChannel: config.MAX_WAITING_PER_CHANNEL,
   });
   const bot = await connectToDiscord({
     token: config.DISCORD_TOKEN,
@@ -44,6 +47,7 @@ export async function startBot(config: Config, onLost: (reason: ConfigError) => 
     chat,
     commands,
     log,
+    catchUpMs: config.CATCH_UP_MINUTES * 60_000,
     onLost,
   });
 

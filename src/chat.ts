@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { ModelError, Stopped, UserError } from './errors.js';
+import { failureNamed, failureOf, ModelError, Refused, Stopped, StoreError, UserError } from './errors.js';
 import { openDoor, openLanes } from './lanes.js';
 import type { Ending, Model } from './model/model.js';
 import { buildPrompt, type Exchange, newerHalf, tokensOfExchange } from './prompt.js';
@@ -10,20 +10,50 @@ import type { CountTokens } from './tokens.js';
 /** How a turn ended that did not end well. */
 export type Spoilt = 'stopped' | 'failed';
 
+/** A turn that a process left behind: still open, or ended with nobody having been shown how. */
+export interface LeftTurn {
+  readonly id: string;
+  readonly channelId: string;
+  readonly address: string;
+  /** Missing where it was forgotten meanwhile, or can't be read. */
+  readonly question?: Question;
+  readonly end?: End;
+}
+
+/** What came of a turn: its text, and how the model ended it, or the word for what spoilt it. */
+export interface End {
+  readonly text: string;
+  readonly finish?: string;
+  readonly failure?: string;
+}
+
 /** What the core needs to remember. Each step is one transaction: it happened whole, or not at all. */
 export interface Store {
-  /** Puts a question on disk. False if it was taken before. */
-  begin(question: Question): Promise<boolean>;
+  /**
+   * Puts a question on disk, with the address at which its answer is to be shown; `refused` is why it won't be answered.
+   * False if it was taken before.
+   */
+  begin(question: Question, address: string, refused?: string): Promise<boolean>;
+  /** Whether a question was taken, whatever came of it. */
+  has(id: string): Promise<boolean>;
+  /** Notes how far the showing of an answer has come. */
+  readdress(id: string, address: string): Promise<void>;
   /** Question and answer enter the context together. False if the turn was ended in the meantime. */
-  finish(id: string, answer: string, tokens: number): Promise<boolean>;
+  finish(id: string, answer: string, tokens: number, finish: string): Promise<boolean>;
   /** Ends a turn whose question stays out of the context; `answer` is what had come of it. */
   end(id: string, how: Spoilt, failure: string, answer: string): Promise<void>;
+  /** The turn's end has been shown, or can't be any more. */
+  settle(id: string): Promise<void>;
+  /** The turns that have not been settled, in the order in which they were asked. */
+  unsettled(): Promise<readonly LeftTurn[]>;
+  /** Channels with one person alone in which something was asked, those of late first. */
+  directChannels(): Promise<readonly string[]>;
   /** The channel's exchanges that a prompt may hold, oldest first: the public ones, and one person's private ones. */
   exchanges(channelId: string, privateTo?: string): Promise<readonly Exchange[]>;
   /** Prompts of this channel, or one person's private ones, begin with the exchange `from` from now on. */
   moveWindow(channelId: string, from: number, privateTo?: string): Promise<void>;
-  /** A question that was asked in this channel for everybody to see. */
-  question(channelId: string, id: string): Promise<Question | undefined>;
+  /** A question that was asked and has not been forgotten. */
+  question(id: string): Promise<Question | undefined>;
   /** Forgets what was said in the channel, but others' private exchanges, and stops a turn. Counts the exchanges. */
   reset(channelId: string, askerId: string, stop: string | undefined): Promise<number>;
   systemRole(channelId: string): Promise<string | undefined>;
@@ -36,13 +66,26 @@ export type Answer = AsyncGenerator<string, readonly string[]>;
 
 /** Whoever is to see an answer. */
 export interface Audience {
+  /** Where the answer is to be shown, so that another process can go on showing it. The front alone can read it. */
+  readonly address: string;
+  /** The question is on disk, if that was possible: from now on it is not lost. Told once, before anything else. */
+  taken?(): void;
   /** The question stands behind others; told at most once. */
   waits(): void;
   /**
    * Shows an answer to its end, or why there is none. The channel's next answer begins when this has ended. An answer
    * that is still being shown when `stopped` aborts had better end there.
    */
-  reply(answer: Answer, stopped: AbortSignal): Promise<void>;
+  reply(answer: Answer, showing: Showing): Promise<void>;
+  /** Tells why the question is not taken. */
+  refuse(why: Refused): Promise<void>;
+}
+
+/** What goes with the showing of an answer. */
+export interface Showing {
+  readonly stopped: AbortSignal;
+  /** Notes where the answer stands by now. Never throws. */
+  moved(address: string): Promise<void>;
 }
 
 export interface ChatSettings {
@@ -56,6 +99,10 @@ export interface ChatSettings {
   readonly contextTokens: number;
   /** Requests to the model at a time. */
   readonly maxConcurrent: number;
+  /** Questions of one person, over all channels, that may be waiting or being answered. */
+  readonly maxWaitingPerPerson: number;
+  /** Questions that may be waiting or being answered in one channel. */
+  readonly maxWaitingPerChannel: number;
 }
 
 /** A question that this process has taken and not yet seen to its end. */
@@ -68,21 +115,44 @@ interface Turn {
   text: string;
   /** Whether its end is on disk. */
   isOver: boolean;
+  /** Resolves when its end has been shown. */
+  conversation: Promise<void>;
 }
+
+const newTurn = (question: Question): Turn => ({
+  question,
+  stop: new AbortController(),
+  isRunning: false,
+  text: '',
+  isOver: false,
+  conversation: Promise.resolve(),
+});
 
 export type Chat = ReturnType<typeof createChat>;
 
 /** The conversation of every channel, whatever front it is held on. */
-export function createChat({ store, model, count, log, systemPrompt, contextTokens, maxConcurrent }: ChatSettings) {
+export function createChat(settings: ChatSettings) {
+  const { store, model, count, log, systemPrompt, contextTokens } = settings;
   const lanes = openLanes();
-  const places = openDoor(maxConcurrent);
-  const turns = new Map<Turn, Promise<void>>();
+  const places = openDoor(settings.maxConcurrent);
+  const turns = new Map<string, Turn>();
   let closing = false;
 
   /** What the model is to be in this place: a thread has its parent's role unless it has its own. */
   async function systemRole({ channelId, parentId }: Place): Promise<string> {
     const own = await store.systemRole(channelId);
     return own ?? (parentId && (await store.systemRole(parentId))) ?? systemPrompt;
+  }
+
+  /** Keeps hold of a turn until its conversation has ended. */
+  async function hold(turn: Turn, conversation: Promise<void>): Promise<void> {
+    turn.conversation = conversation;
+    turns.set(turn.question.id, turn);
+    try {
+      await conversation;
+    } finally {
+      turns.delete(turn.question.id);
+    }
   }
 
   /** Takes a question to its answer's end: each line of it is what happens next. */
@@ -92,25 +162,69 @@ export function createChat({ store, model, count, log, systemPrompt, contextToke
     // Before anything is awaited, so that answers come in the order in which the questions came.
     const lane = lanes.enter(channelId);
     try {
-      if (!(await begin(turn))) return;
+      if (!(await begin(turn, audience.address))) return;
+      audience.taken?.();
       if (isBehind) audience.waits();
       await earlier(lane, aborted(turn.stop.signal));
+      // Whoever comes after this process takes it up.
+      if (isRestart(turn.stop.signal.reason)) return;
       turn.isRunning = true;
-      await show(turn, audience);
+      await show(turn, write(turn), audience);
     } finally {
       lane.then((leave) => leave());
     }
   }
 
   /** Puts the turn on disk before anything is sent anywhere. False if the question was taken before. */
-  async function begin(turn: Turn): Promise<boolean> {
+  async function begin(turn: Turn, address: string): Promise<boolean> {
     try {
       turn.question = await withQuote(turn.question);
+      if (!(await store.begin(turn.question, address))) return false;
       if (isEmpty(turn.question)) throw new UserError(NOTHING_ASKED);
-      return await store.begin(turn.question);
+      return true;
     } catch (error) {
       turn.stop.abort(error);
       return true;
+    }
+  }
+
+  /** Why a question can't be taken now: a flood is to meet a polite word, not a queue that grows. */
+  function refusal({ speaker, place }: Question): Refused | undefined {
+    let ofPerson = 0;
+    let ofChannel = 0;
+    for (const { question } of turns.values()) {
+      if (question.speaker.id === speaker.id) ofPerson += 1;
+      if (question.place.channelId === place.channelId) ofChannel += 1;
+    }
+    if (ofPerson >= settings.maxWaitingPerPerson) return new Refused(tooMany(ofPerson, 'of yours wait'));
+    if (ofChannel >= settings.maxWaitingPerChannel) return new Refused(tooMany(ofChannel, 'wait here'));
+    return undefined;
+  }
+
+  async function refuse(question: Question, why: Refused, audience: Audience): Promise<void> {
+    if (!(await store.begin(question, audience.address, failureOf(why)))) return;
+    log.info({ turn: question.id, channel: question.place.channelId }, 'turn refused');
+    audience.taken?.();
+    try {
+      await audience.refuse(why);
+    } finally {
+      await settle(question.id);
+    }
+  }
+
+  /** Takes up what another process left behind, after what it left behind before in the channel. */
+  async function takeUp(left: LeftTurn, turn: Turn, audience: Audience, isTooOld: boolean): Promise<void> {
+    const lane = lanes.enter(left.channelId);
+    try {
+      await earlier(lane, aborted(turn.stop.signal));
+      if (isRestart(turn.stop.signal.reason)) return;
+      turn.isRunning = true;
+      turn.isOver = left.end !== undefined;
+      if (!left.question && !left.end) turn.stop.abort(new StoreError('unreadable'));
+      else if (isTooOld && !left.end) turn.stop.abort(new Stopped('expired'));
+      await show(turn, left.end ? retell(turn.question, left.end) : write(turn), audience);
+    } finally {
+      lane.then((leave) => leave());
     }
   }
 
@@ -118,25 +232,36 @@ export function createChat({ store, model, count, log, systemPrompt, contextToke
   async function withQuote(question: Question): Promise<Question> {
     const { quote, place } = question;
     if (!quote || quote.text !== undefined) return question;
-    const quoted = await store.question(place.channelId, quote.messageId);
-    return quoted ? { ...question, quote: { ...quote, speaker: quoted.speaker, text: quoted.text } } : question;
+    const quoted = await store.question(quote.messageId);
+    if (!quoted || quoted.isPrivate || quoted.place.channelId !== place.channelId) return question;
+    return { ...question, quote: { ...quote, speaker: quoted.speaker, text: quoted.text } };
   }
 
-  async function show(turn: Turn, audience: Audience): Promise<void> {
-    const answer = write(turn);
+  async function show(turn: Turn, answer: Answer, audience: Audience): Promise<void> {
+    const { id, place } = turn.question;
+    const moved = (address: string) =>
+      store
+        .readdress(id, address)
+        .catch((err) => log.warn({ turn: id, channel: place.channelId, err }, 'place of an answer not on disk'));
     try {
-      await audience.reply(answer, turn.stop.signal);
+      await audience.reply(answer, { stopped: turn.stop.signal, moved });
     } finally {
       // An audience that went away leaves neither a request to the model nor an open turn behind.
-      turn.stop.abort(new Stopped('undelivered', 'The answer could not be shown.'));
+      turn.stop.abort(new Stopped('undelivered'));
+      const why: unknown = turn.stop.signal.reason;
       await answer.return([]);
-      if (!turn.isOver) await spoil(turn, turn.stop.signal.reason);
+      if (!turn.isOver) await spoil(turn, why);
+      if (!isRestart(why)) await settle(id);
     }
   }
 
+  /** The next process would only show the end once more. */
+  const settle = (id: string): Promise<void> =>
+    store.settle(id).catch((err) => log.error({ turn: id, err }, 'turn not settled on disk'));
+
   async function* write(turn: Turn): Answer {
     const { signal } = turn.stop;
-    const began = Date.now();
+    const began = performance.now();
     let leave = () => {};
     try {
       leave = await places.enter(signal);
@@ -144,8 +269,8 @@ export function createChat({ store, model, count, log, systemPrompt, contextToke
         turn.text += piece;
       });
       leave();
-      await finish(turn, ending, Date.now() - began);
-      return remarks(turn.question, ending);
+      await finish(turn, ending, Math.round(performance.now() - began));
+      return remarks(turn.question, ending.finish);
     } catch (error) {
       await spoil(turn, error);
       throw error;
@@ -157,22 +282,23 @@ export function createChat({ store, model, count, log, systemPrompt, contextToke
   async function finish(turn: Turn, ending: Ending, ms: number): Promise<void> {
     const { question, text } = turn;
     if (ending.finish === 'content_filter') return spoil(turn, new ModelError('filtered'));
-    const isKept = await store.finish(question.id, text, tokensOfExchange(question, text, count));
-    if (!isKept) throw turn.stop.signal.reason ?? wasReset();
+    const isKept = await store.finish(question.id, text, tokensOfExchange(question, text, count), ending.finish);
+    if (!isKept) throw turn.stop.signal.reason ?? new Stopped('reset');
     turn.isOver = true;
     log.info({ turn: question.id, channel: question.place.channelId, ms, ...ending }, 'turn answered');
   }
 
   async function spoil(turn: Turn, error: unknown): Promise<void> {
     const { question, text } = turn;
-    const turnLog = log.child({ turn: question.id, channel: question.place.channelId });
-    const isStopped = error instanceof Stopped && error.why !== 'undelivered';
     turn.isOver = true;
+    const turnLog = log.child({ turn: question.id, channel: question.place.channelId });
+    if (isRestart(error)) return turnLog.info('turn left for after the restart');
+    const isStopped = error instanceof Stopped && error.why !== 'undelivered';
     if (isStopped) turnLog.info({ why: error.why }, 'turn stopped');
     else turnLog.warn({ err: error }, 'turn failed');
     // People should hear of the failure at hand, not of the one to write it down.
     await store
-      .end(question.id, isStopped ? 'stopped' : 'failed', nameOf(error), text)
+      .end(question.id, isStopped ? 'stopped' : 'failed', failureOf(error), text)
       .catch((err) => turnLog.error({ err }, 'turn not ended on disk'));
   }
 
@@ -211,17 +337,62 @@ export function createChat({ store, model, count, log, systemPrompt, contextToke
 
     /**
      * Answers a question, after those that were asked before it in its channel. Ends when the audience has seen the
-     * answer, or at once if the question was taken before. Throws only what the audience throws.
+     * answer, or at once if the question was taken before. One that was missed and found again is never too many. Throws
+     * only what the audience throws, and a StoreError where a refusal can't be written down.
      */
-    async answer(question: Question, audience: Audience): Promise<void> {
-      const turn: Turn = { question, stop: new AbortController(), isRunning: false, text: '', isOver: false };
-      if (closing) turn.stop.abort(restarting());
-      const conversation = converse(turn, audience);
-      turns.set(turn, conversation);
-      try {
-        await conversation;
-      } finally {
-        turns.delete(turn);
+    async answer(question: Question, audience: Audience, { isMissed = false } = {}): Promise<void> {
+      if (turns.has(question.id)) return;
+      const why = isMissed ? undefined : refusal(question);
+      if (why) return refuse(question, why, audience);
+      const turn = newTurn(question);
+      if (closing) turn.stop.abort(new Stopped('restart'));
+      await hold(turn, converse(turn, audience));
+    },
+
+    /**
+     * Takes up the turns that a process before this one left behind: those that had ended are shown, those that were
+     * open are answered, in their order, before whatever is asked from now on in their channels. Resolves when all have
+     * their places, long before all are answered.
+     *
+     * @param revive finds the audience at an address; none where there is nothing at it any more
+     * @param isTooOld whether it is too late to answer a question unasked
+     */
+    async resume(
+      revive: (left: LeftTurn) => Audience | undefined,
+      isTooOld: (left: LeftTurn) => boolean,
+    ): Promise<void> {
+      for (const left of await store.unsettled()) {
+        const turn = newTurn(left.question ?? forgottenQuestion(left));
+        const audience = revive(left);
+        if (!audience) {
+          await spoil(turn, new Stopped('undelivered'));
+          await settle(left.id);
+          continue;
+        }
+        hold(turn, takeUp(left, turn, audience, isTooOld(left))).catch((err) =>
+          log.warn({ turn: left.id, channel: left.channelId, err }, 'turn not shown after the restart'),
+        );
+      }
+    },
+
+    /** Whether a question was taken before, whatever came of it. */
+    hasTaken: async (id: string): Promise<boolean> => turns.has(id) || (await store.has(id)),
+
+    /** A question that was asked and came to nothing, to be asked again. */
+    questionOf: (id: string): Promise<Question | undefined> => store.question(id),
+
+    /** The channels of direct conversations, those of late first. */
+    directChannels: (): Promise<readonly string[]> => store.directChannels(),
+
+    /** The question is gone: it is not answered, or not any further. */
+    withdraw(id: string): void {
+      turns.get(id)?.stop.abort(new Stopped('withdrawn'));
+    },
+
+    /** The channel is gone: nothing can be shown in it any more. */
+    leave(channelId: string): void {
+      for (const { question, stop } of turns.values()) {
+        if (question.place.channelId === channelId) stop.abort(new Stopped('undelivered'));
       }
     },
 
@@ -230,27 +401,28 @@ export function createChat({ store, model, count, log, systemPrompt, contextToke
      * written, and keeps it out of the history. Returns the number of exchanges that went.
      */
     async reset({ channelId }: Place, askerId: string): Promise<number> {
-      const turn = [...turns.keys()].find(
+      const turn = [...turns.values()].find(
         ({ question, isRunning }) =>
           isRunning &&
           question.place.channelId === channelId &&
           (!question.isPrivate || question.speaker.id === askerId),
       );
       const forgotten = await store.reset(channelId, askerId, turn?.question.id);
-      turn?.stop.abort(wasReset());
+      turn?.stop.abort(new Stopped('reset'));
       return forgotten;
     },
 
     /**
-     * Lets running answers end, for `graceMs` at most, and their last texts be shown, for `lastTextsMs` more. Questions
-     * that wait are told at once to ask again.
+     * Lets running answers end, for `graceMs` at most, and their last texts be shown, for `lastTextsMs` more. What is not
+     * answered by then stays on disk, for {@link resume}.
      */
     async close(graceMs: number, lastTextsMs = 1500): Promise<void> {
       closing = true;
-      for (const { isRunning, stop } of turns.keys()) if (!isRunning) stop.abort(restarting());
-      const allShown = Promise.allSettled(turns.values()).then(() => {});
+      for (const { isRunning, stop } of turns.values()) if (!isRunning) stop.abort(new Stopped('restart'));
+      const all = [...turns.values()].map(({ conversation }) => conversation);
+      const allShown = Promise.allSettled(all).then(() => {});
       await earlier(allShown, delay(graceMs, undefined, { ref: false }));
-      for (const { stop } of turns.keys()) stop.abort(restarting());
+      for (const { stop } of turns.values()) stop.abort(new Stopped('restart'));
       await earlier(allShown, delay(lastTextsMs, undefined, { ref: false }));
     },
   };
@@ -265,17 +437,29 @@ const isEmpty = ({ text, quote, attachments }: Question): boolean =>
 
 const privateTo = ({ isPrivate, speaker }: Question): string | undefined => (isPrivate ? speaker.id : undefined);
 
-const wasReset = () => new Stopped('reset', 'Stopped, because the conversation was reset.');
+const isRestart = (reason: unknown): boolean => reason instanceof Stopped && reason.why === 'restart';
 
-const restarting = () => new Stopped('restart', 'I am being restarted. Please ask again in a moment.');
+const tooMany = (count: number, where: string): string =>
+  `${count} ${count === 1 ? 'question' : 'questions'} ${where} already, so I left this one out. Please ask it again later.`;
 
-function nameOf(error: unknown): string {
-  if (error instanceof ModelError) return error.failure;
-  if (error instanceof Stopped) return error.why;
-  return error instanceof Error ? error.name : 'unknown';
+/** Stands for a question whose text is gone, where only its end is still to be told. */
+const forgottenQuestion = ({ id, channelId }: LeftTurn): Question => ({
+  id,
+  place: { channelId },
+  speaker: { id: '', handle: '', name: '' },
+  text: '',
+  attachments: [],
+  isPrivate: true,
+});
+
+/** Tells what is on disk of an answer, as it was told when it was written. */
+async function* retell(question: Question, { text, finish, failure }: End): Answer {
+  if (text !== '') yield text;
+  if (failure !== undefined) throw failureNamed(failure);
+  return remarks(question, finish);
 }
 
-function remarks({ quote }: Question, { finish }: Ending): string[] {
+function remarks({ quote }: Question, finish: string | undefined): string[] {
   const lines: string[] = [];
   if (finish === 'length') lines.push('The answer was cut off here: it reached the longest answer I am set to give.');
   if (finish === 'content_filter') lines.push('The language model’s content filter cut the answer off here.');

@@ -105,6 +105,21 @@ export const settings = {
     'The most tokens that a request’s prompt is filled up to: what a long conversation costs.',
   ),
   MAX_CONCURRENT: setting(whole(1, 10_000), '8', 'Requests to the chat API at a time, over all channels.'),
+  MAX_WAITING_PER_PERSON: setting(
+    whole(1, 1000),
+    '5',
+    'Questions of one person that may wait or be answered at a time. What is too many is refused.',
+  ),
+  MAX_WAITING_PER_CHANNEL: setting(
+    whole(1, 1000),
+    '25',
+    'Questions that may wait or be answered in one channel at a time. What is too many is refused.',
+  ),
+  CATCH_UP_MINUTES: setting(
+    whole(0, 60),
+    '10',
+    'How old a question may be that came while the bot was away, or was cut off by a crash, and is still answered unasked.',
+  ),
   DISCORD_API_URL: setting(
     webAddress,
     'https://discord.com/api',

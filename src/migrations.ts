@@ -37,4 +37,42 @@ export const migrations: readonly string[] = [
   CREATE INDEX exchanges ON turns (channel_id, seq) WHERE state = 'answered' AND question IS NOT NULL;
   CREATE INDEX remains ON turns (channel_id) WHERE state IN ('stopped', 'failed') AND question IS NOT NULL;
   `,
+  // Turns that a dead process left behind can be taken up: where the answer is shown, and how far that has come.
+  `
+  CREATE TABLE turns_2 (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    channel_id TEXT NOT NULL,
+    asker_id TEXT NOT NULL,
+    private INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'answered', 'stopped', 'refused', 'failed')),
+    failure TEXT,
+    question TEXT,
+    answer TEXT,
+    tokens INTEGER,
+    -- How the model ended its answer, in its own word.
+    finish TEXT,
+    -- Where the answer is shown, in the front's own words; none once its end stands there.
+    address TEXT,
+    asked_at INTEGER NOT NULL,
+    ended_at INTEGER
+  ) STRICT;
+
+  INSERT INTO turns_2 (seq, id, channel_id, asker_id, private, state, failure, question, answer, tokens, asked_at, ended_at)
+  SELECT seq, id, channel_id, asker_id, private,
+         iif(state = 'open', 'failed', state), iif(state = 'open', 'interrupted', failure),
+         question, answer, tokens, asked_at, ended_at
+  FROM turns;
+
+  DROP TABLE turns;
+  ALTER TABLE turns_2 RENAME TO turns;
+
+  CREATE INDEX exchanges ON turns (channel_id, seq) WHERE state = 'answered' AND question IS NOT NULL;
+  CREATE INDEX remains ON turns (channel_id) WHERE state IN ('stopped', 'failed') AND question IS NOT NULL;
+  CREATE INDEX unsettled ON turns (seq) WHERE address IS NOT NULL;
+
+  -- Channels of which Discord tells nobody at the start that something was said in them: direct messages.
+  ALTER TABLE channels ADD COLUMN direct_at INTEGER;
+  CREATE INDEX direct_channels ON channels (direct_at) WHERE direct_at IS NOT NULL;
+  `,
 ];

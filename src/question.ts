@@ -25,6 +25,8 @@ export interface Attachment {
 export interface Place {
   readonly channelId: string;
   readonly parentId?: string;
+  /** Set in a conversation with one person alone. */
+  readonly isDirect?: true;
 }
 
 /** What somebody asked, ready for the core: no front's markup is left in it. */

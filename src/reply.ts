@@ -1,5 +1,5 @@
 import type { Answer } from './chat.js';
-import { explain, ModelError } from './errors.js';
+import { explain, isTraced, ModelError, Stopped, UserError } from './errors.js';
 import { isBlank, split } from './split.js';
 
 /** How much a request matters where only so many may be sent: new and final texts, previews, signs of life. */
@@ -9,6 +9,8 @@ export type Urgency = 'text' | 'preview' | 'sign';
 export interface Surface {
   /** Stands above the answer; may be empty. */
   readonly head: string;
+  /** What a failure is to be known by, here and in the log. */
+  readonly turnId: string;
   /** How many messages can be added; of a longer answer, the rest becomes a file in the last. */
   readonly maxMessages: number;
   /** Whether requests are scarce just now. */
@@ -17,12 +19,24 @@ export interface Surface {
   allow(urgency: Urgency, signal?: AbortSignal): Promise<void>;
   /** Shows for about ten seconds that an answer is on its way. */
   giveSign(): Promise<void>;
-  /** Adds a message, with a file if there is one. `index` counts from 0. Repeated after a failure, it adds none twice. */
-  create(index: number, text: string, file?: string): Promise<void>;
+  /** The texts of the messages that stand there already, from before the process was started. */
+  standing(): Promise<readonly string[]>;
+  /** Adds a message. `index` counts from 0. Repeated after a failure, it adds none twice. */
+  create(index: number, message: Message): Promise<void>;
   /** Replaces a message's text. */
-  edit(index: number, text: string): Promise<void>;
+  edit(index: number, message: Message): Promise<void>;
+  /** Takes the last message away. */
+  remove(index: number): Promise<void>;
   /** What an error means for what comes next. */
   judge(error: unknown): Verdict;
+}
+
+/** One message of a reply. */
+export interface Message {
+  readonly text: string;
+  readonly file?: string;
+  /** Set where it offers to ask the question again. */
+  readonly offersAgain?: true;
 }
 
 /** Nothing more can be shown here; this text can't be shown, but another may; the same may be shown later. */
@@ -54,8 +68,9 @@ export const discordPace: Pace = {
   againMs: 1000,
 };
 
-/** With the waits in between, this is about a minute. */
-const LAST_ROUNDS = 7;
+/** How often the whole text is tried, and the longest wait in between: as often as an outage of twelve minutes takes. */
+const LAST_ROUNDS = 30;
+const LONGEST_WAITS = 30;
 
 const MESSAGE_LENGTH = 2000;
 
@@ -74,15 +89,21 @@ export async function paintReply(
   stopped: AbortSignal,
   pace: Pace = discordPace,
 ): Promise<void> {
-  const page = readPage(answer);
-  const shown: string[] = [];
+  const standing = await insist(() => surface.standing(), surface, pace.againMs);
+  const page = readPage(answer, surface.turnId);
+  const shown = [...standing];
   const failed = new Set<number>();
   const layOut = createLayout(surface, page, stopped, shown);
+
+  /** What stands there from before a restart is not taken away for the beginning of what will stand there. */
+  const isBehind = (index: number, { text }: Message) =>
+    !page.hasEnded && shown[index] === standing[index] && text.length < (standing[index]?.length ?? 0);
 
   /** Brings every message up to date; each gets the text as it is at the moment when its request may go. */
   const round = async (urgency: Urgency, signal?: AbortSignal) => {
     for (let index = 0; index < layOut().length; index++) {
-      if (layOut()[index]?.text === shown[index]) continue;
+      const next = layOut()[index];
+      if (!next || next.text === shown[index] || isBehind(index, next)) continue;
       const isNew = index >= shown.length;
       await surface.allow(isNew ? 'text' : urgency, signal);
       const message = layOut()[index];
@@ -98,15 +119,27 @@ export async function paintReply(
   };
 
   /** A create that failed may have taken effect all the same; then the text of that time stands there. */
-  const create = async (index: number, { text, file }: Message) => {
+  const create = async (index: number, message: Message) => {
     const isRepeated = failed.has(index);
     failed.add(index);
-    await surface.create(index, text, file);
+    await surface.create(index, message);
     failed.delete(index);
-    if (isRepeated) await surface.edit(index, text);
+    if (isRepeated) await surface.edit(index, message);
   };
 
-  const edit = (index: number, { text }: Message) => surface.edit(index, text);
+  const edit = (index: number, message: Message) => surface.edit(index, message);
+
+  /** The whole, and nothing of what stood there besides. */
+  const finish = async () => {
+    const isLeft = page.failure instanceof Stopped && page.failure.why === 'restart';
+    if (layOut().length === 0 || (isLeft && standing.length > 0)) return;
+    await round('text');
+    for (let index = shown.length - 1; index >= layOut().length; index--) {
+      await surface.allow('text');
+      await surface.remove(index);
+      shown.length = index;
+    }
+  };
 
   await signUntilText(page, surface, pace);
   await earlier(page.end, after(surface.isCrowded ? pace.crowdedMs : pace.gatherMs));
@@ -123,18 +156,18 @@ export async function paintReply(
     // What this round could not show, the next one does.
     if (isShown) await page.grown();
   }
-  await insist(() => round('text'), surface, pace.againMs);
+  await insist(finish, surface, pace.againMs);
 }
 
-/** Tries until it succeeds, unless nothing more can be shown, or a minute has passed. */
-async function insist(show: () => Promise<void>, surface: Surface, againMs: number): Promise<void> {
+/** Tries until it succeeds, unless nothing more can be shown, or many minutes have passed. */
+async function insist<Result>(show: () => Promise<Result>, surface: Surface, againMs: number): Promise<Result> {
   for (let rounds = 1; ; rounds++) {
     try {
       return await show();
     } catch (error) {
       if (surface.judge(error) !== 'later' || rounds === LAST_ROUNDS) throw error;
     }
-    await after(againMs * 2 ** (rounds - 1));
+    await after(againMs * Math.min(2 ** (rounds - 1), LONGEST_WAITS));
   }
 }
 
@@ -157,12 +190,6 @@ async function signUntilText(page: Page, surface: Surface, { signMs, signAgainMs
         .then(surface.giveSign, () => {})
         .catch(() => {});
   }
-}
-
-/** One message of a reply. */
-interface Message {
-  readonly text: string;
-  readonly file?: string;
 }
 
 /**
@@ -195,7 +222,7 @@ function cutShort(messages: readonly Message[], count: number, note: string): re
   return withNotes(texts, [note]).map((text) => ({ text }));
 }
 
-function withinMost(most: number, whole: string, { hasEnded, notes }: Page): readonly Message[] {
+function withinMost(most: number, whole: string, { hasEnded, notes, failure }: Page): readonly Message[] {
   const parts = split(whole, MESSAGE_LENGTH);
   // What is nothing but the beginning of a code block, say, shows nothing.
   if (parts.length === 0) return hasEnded ? [{ text: explain(new ModelError('empty')) }] : [];
@@ -205,10 +232,17 @@ function withinMost(most: number, whole: string, { hasEnded, notes }: Page): rea
   ).map((text) => ({ text }));
   // The last message is kept for the end: only then is it known whether it holds a text or a file.
   if (!hasEnded) return messages.slice(0, most - 1);
-  if (messages.length <= most) return messages;
+  if (messages.length <= most) return withOffer(messages, failure);
   const rest = whole.slice(parts[most - 1]?.from);
   const last = { text: withNotes(['The rest is in the file.'], notes).join('\n'), file: rest };
-  return [...messages.slice(0, most - 1), last];
+  return withOffer([...messages.slice(0, most - 1), last], failure);
+}
+
+/** What may pass is worth asking again. */
+function withOffer(messages: readonly Message[], failure: unknown): readonly Message[] {
+  const last = messages.at(-1);
+  if (!last || !(failure instanceof UserError && failure.mayPass)) return messages;
+  return [...messages.slice(0, -1), { ...last, offersAgain: true }];
 }
 
 /** Notes stand below the answer in small print, and in a message of their own where they don't fit the last. */
@@ -224,6 +258,8 @@ interface Page {
   readonly text: string;
   readonly notes: readonly string[];
   readonly hasEnded: boolean;
+  /** What it has ended with, if not well. */
+  readonly failure: unknown;
   /** Whether it has ended well. */
   readonly isWhole: boolean;
   /** Aborts at the end, for what is worth doing only until then. */
@@ -233,13 +269,22 @@ interface Page {
   grown(): Promise<void>;
 }
 
-function readPage(answer: Answer): Page {
+function readPage(answer: Answer, turnId: string): Page {
   const ending = new AbortController();
   let text = '';
   let notes: readonly string[] = [];
+  let failure: unknown;
   let isWhole = false;
   let seen = 0;
   let wake = () => {};
+
+  const fail = (error: unknown) => {
+    failure = error;
+    const reference = isTraced(error) ? `Reference: ${turnId}` : undefined;
+    const isQuiet = error instanceof Stopped && error.isQuiet;
+    if (!isBlank(text)) notes = [[explain(error), reference].filter(Boolean).join(' ')];
+    else if (!isQuiet) text = [explain(error), reference && `-# ${reference}`].filter(Boolean).join('\n');
+  };
 
   const read = async () => {
     try {
@@ -251,8 +296,7 @@ function readPage(answer: Answer): Page {
       notes = piece.value;
       isWhole = true;
     } catch (error) {
-      if (isBlank(text)) text = explain(error);
-      else notes = [explain(error)];
+      fail(error);
     }
     ending.abort();
     wake();
@@ -262,6 +306,9 @@ function readPage(answer: Answer): Page {
   return {
     get text() {
       return text;
+    },
+    get failure() {
+      return failure;
     },
     get notes() {
       return notes;

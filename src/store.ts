@@ -1,9 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { z } from 'zod';
-import type { Store } from './chat.js';
-import { ConfigError } from './errors.js';
+import type { LeftTurn, Store } from './chat.js';
+import { ConfigError, StoreError, type StoreFailure } from './errors.js';
 import { migrations } from './migrations.js';
 import type { Exchange } from './prompt.js';
 import type { Question } from './question.js';
@@ -22,26 +23,48 @@ function kept<Thing extends object>(thing: Thing): Thing {
   return thing;
 }
 
+/** For how long a file that another program has locked is waited for, and how long between two looks at it. */
+const LOCKED_MS = 30_000;
+const LOOK_AGAIN_MS = 20;
+
+/** Of so many direct conversations, those spoken in last, missed messages are looked for. */
+const MOST_DIRECT = 100;
+
 /**
- * Opens the SQLite file at `path`, makes its folder and brings its schema up to date.
+ * Opens the SQLite file at `path`, makes its folder and brings its schema up to date. Every step of the store throws a
+ * StoreError when the file can't be read or written. Told of rows that can't be read, which are left out.
  *
  * @throws {ConfigError} when the file is no database, can't be opened, or was written by a newer version
  */
-export function openStore(path: string): Store {
+export function openStore(path: string, onUnreadable: (seq: unknown) => void = () => {}): Store {
   const database = openDatabase(path);
   const prepare = <Bound extends unknown[], Row>(sql: string) => kept(database.prepare<Bound, Row>(sql));
+  const write = openQueue();
 
   const insertTurn = prepare(
-    `INSERT INTO turns (id, channel_id, asker_id, private, state, question, asked_at)
-     VALUES (:id, :channelId, :askerId, :private, 'open', :question, :askedAt) ON CONFLICT (id) DO NOTHING`,
+    `INSERT INTO turns (id, channel_id, asker_id, private, state, failure, question, address, asked_at, ended_at)
+     VALUES (:id, :channelId, :askerId, :private, :state, :failure, :question, :address, :now, :endedAt)
+     ON CONFLICT (id) DO NOTHING`,
   );
+  const upsertDirect = prepare(
+    `INSERT INTO channels (id, direct_at) VALUES (:channelId, :now) ON CONFLICT (id) DO UPDATE SET direct_at = :now`,
+  );
+  const selectDirect = prepare<[number], { id: string }>(
+    'SELECT id FROM channels WHERE direct_at IS NOT NULL ORDER BY direct_at DESC LIMIT ?',
+  );
+  const updateAddress = prepare('UPDATE turns SET address = :address WHERE id = :id AND address IS NOT NULL');
   const finishTurn = prepare(
-    `UPDATE turns SET state = 'answered', answer = :answer, tokens = :tokens, ended_at = :endedAt
+    `UPDATE turns SET state = 'answered', answer = :answer, tokens = :tokens, finish = :finish, ended_at = :now
      WHERE id = :id AND state = 'open'`,
   );
   const endTurn = prepare(
-    `UPDATE turns SET state = :state, failure = :failure, answer = :answer, ended_at = :endedAt
+    `UPDATE turns SET state = :state, failure = :failure, answer = :answer, ended_at = :now
      WHERE id = :id AND state = 'open'`,
+  );
+  const settleTurn = prepare('UPDATE turns SET address = NULL WHERE id = ?');
+  const selectUnsettled = prepare(
+    `SELECT id, channel_id AS channelId, address, state, failure, question, answer, finish
+     FROM turns WHERE address IS NOT NULL ORDER BY seq`,
   );
   const selectExchanges = prepare(
     `SELECT seq, question, answer, tokens FROM turns
@@ -55,9 +78,10 @@ export function openStore(path: string): Store {
     `INSERT INTO windows (channel_id, private_to, begins) VALUES (:channelId, :privateTo, :from)
      ON CONFLICT (channel_id, private_to) DO UPDATE SET begins = max(begins, :from)`,
   );
-  const selectQuestion = prepare<[string, string], { question: string }>(
-    'SELECT question FROM turns WHERE id = ? AND channel_id = ? AND private = 0 AND question IS NOT NULL',
+  const selectQuestion = prepare<[string], { question: string }>(
+    'SELECT question FROM turns WHERE id = ? AND question IS NOT NULL',
   );
+  const selectTurn = prepare<[string], object>('SELECT 1 FROM turns WHERE id = ?');
   const forgetExchanges = prepare(
     `UPDATE turns SET question = NULL, answer = NULL, tokens = NULL
      WHERE channel_id = :channelId AND state = 'answered' AND question IS NOT NULL
@@ -76,56 +100,144 @@ export function openStore(path: string): Store {
      ON CONFLICT (id) DO UPDATE SET system_role = :role`,
   );
   const writeBack = prepare('PRAGMA wal_checkpoint(TRUNCATE)');
+  const begin = database.transaction((question: Question, address: string, refused: string | undefined): boolean => {
+    const now = Date.now();
+    const { channelId, isDirect } = question.place;
+    const { changes } = insertTurn.run({
+      id: question.id,
+      channelId,
+      askerId: question.speaker.id,
+      private: question.isPrivate ? 1 : 0,
+      state: refused ? 'refused' : 'open',
+      failure: refused ?? null,
+      question: refused ? null : JSON.stringify(question),
+      address,
+      now,
+      endedAt: refused ? now : null,
+    });
+    if (changes === 1 && isDirect) upsertDirect.run({ channelId, now });
+    return changes === 1;
+  });
   const reset = database.transaction((channelId: string, askerId: string, running: string | undefined): number => {
-    if (running) endTurn.run({ id: running, state: 'stopped', failure: 'reset', answer: null, endedAt: Date.now() });
+    if (running) endTurn.run({ id: running, state: 'stopped', failure: 'reset', answer: null, now: Date.now() });
     forgetRemains.run({ channelId, askerId });
     return forgetExchanges.run({ channelId, askerId }).changes;
   });
 
+  function readExchange(row: unknown): Exchange[] {
+    const { data } = exchangeShape.safeParse(row);
+    const question = data && readQuestion(data.question);
+    if (question) return [{ ...data, question }];
+    onUnreadable(seqOf(row));
+    return [];
+  }
+
   return {
-    async begin(question) {
-      const { changes } = insertTurn.run({
-        id: question.id,
-        channelId: question.place.channelId,
-        askerId: question.speaker.id,
-        private: question.isPrivate ? 1 : 0,
-        question: JSON.stringify(question),
-        askedAt: Date.now(),
-      });
-      return changes === 1;
+    begin: (question, address, refused) => write(() => begin.immediate(question, address, refused)),
+    has: async (id) => (await patiently(() => selectTurn.get(id))) !== undefined,
+    async readdress(id, address) {
+      await write(() => updateAddress.run({ id, address }));
     },
-    async finish(id, answer, tokens) {
-      return finishTurn.run({ id, answer, tokens, endedAt: Date.now() }).changes === 1;
-    },
+    finish: (id, answer, tokens, finish) =>
+      write(() => finishTurn.run({ id, answer, tokens, finish, now: Date.now() }).changes === 1),
     async end(id, state, failure, answer) {
-      endTurn.run({ id, state, failure, answer: answer || null, endedAt: Date.now() });
+      await write(() => endTurn.run({ id, state, failure, answer: answer || null, now: Date.now() }));
     },
+    async settle(id) {
+      await write(() => settleTurn.run(id));
+    },
+    unsettled: async () => (await patiently(() => selectUnsettled.all())).map(readLeftTurn),
+    directChannels: async () => (await patiently(() => selectDirect.all(MOST_DIRECT))).map(({ id }) => id),
     async exchanges(channelId, privateTo) {
-      return selectExchanges.all({ channelId, privateTo: privateTo ?? '' }).map(readExchange);
+      const rows = await patiently(() => selectExchanges.all({ channelId, privateTo: privateTo ?? '' }));
+      return rows.flatMap(readExchange);
     },
     async moveWindow(channelId, from, privateTo) {
-      upsertWindow.run({ channelId, from, privateTo: privateTo ?? '' });
+      await write(() => upsertWindow.run({ channelId, from, privateTo: privateTo ?? '' }));
     },
-    async question(channelId, id) {
-      const row = selectQuestion.get(id, channelId);
+    async question(id) {
+      const row = await patiently(() => selectQuestion.get(id));
       return row && readQuestion(row.question);
     },
     async reset(channelId, askerId, running) {
-      const forgotten = reset.immediate(channelId, askerId, running);
+      const forgotten = await write(() => reset.immediate(channelId, askerId, running));
       // Until it is written back, the log beside the file still holds the words.
-      writeBack.all();
+      await write(() => writeBack.all());
       return forgotten;
     },
-    async systemRole(channelId) {
-      return selectRole.get(channelId)?.role ?? undefined;
-    },
+    systemRole: async (channelId) => (await patiently(() => selectRole.get(channelId)))?.role ?? undefined,
     async setSystemRole(channelId, role) {
-      upsertRole.run({ channelId, role: role ?? null });
+      await write(() => upsertRole.run({ channelId, role: role ?? null }));
     },
     async close() {
-      database.close();
+      await write(() => database.close());
     },
   };
+}
+
+/** One write after another, in the order in which they were asked for, also where one has to wait. */
+function openQueue() {
+  let last: Promise<unknown> = Promise.resolve();
+  return <Result>(work: () => Result): Promise<Result> => {
+    const done = last.then(() => patiently(work));
+    last = done.catch(() => {});
+    return done;
+  };
+}
+
+/**
+ * Does the work as soon as no other program keeps it from the file. SQLite itself would wait too, and keep the whole
+ * process waiting with it.
+ *
+ * @throws {StoreError} what kept it from being done
+ */
+async function patiently<Result>(work: () => Result): Promise<Result> {
+  const givesUp = performance.now() + LOCKED_MS;
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      const failure = failureIn(error);
+      if (failure === undefined) throw error;
+      if (failure !== 'locked' || performance.now() >= givesUp) throw new StoreError(failure, { cause: error });
+      await delay(LOOK_AGAIN_MS);
+    }
+  }
+}
+
+/** What an error of SQLite means ("Result and Error Codes"). */
+function failureIn(error: unknown): StoreFailure | undefined {
+  if (!(error instanceof Database.SqliteError)) return undefined;
+  const [code = ''] = /^SQLITE_[A-Z]+/.exec(error.code) ?? [];
+  return failures[code] ?? 'disk';
+}
+
+const failures: Readonly<Record<string, StoreFailure>> = {
+  SQLITE_BUSY: 'locked',
+  SQLITE_LOCKED: 'locked',
+  SQLITE_FULL: 'full',
+  SQLITE_READONLY: 'read-only',
+  SQLITE_CORRUPT: 'damaged',
+  SQLITE_NOTADB: 'damaged',
+};
+
+/**
+ * Makes this process the only one that answers from the file at `path`, until it ends, however that comes about. Others
+ * may read and write the file all the same. The lock is one of SQLite's on a file of its own, because the operating
+ * system takes such locks back from a process that died.
+ *
+ * @throws {ConfigError} when another process has done so
+ */
+export function claim(path: string): void {
+  makeFolder(path);
+  try {
+    const lock = kept(new Database(`${path}-bot`, { timeout: 0 }));
+    lock.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    throw failureIn(error) === 'locked'
+      ? new ConfigError(`DATABASE_PATH: another Parley answers from ${path} already. This one ends.`)
+      : new ConfigError(`DATABASE_PATH: ${whyNotOpened(error, path)}`, { cause: error });
+  }
 }
 
 function openDatabase(path: string): Database.Database {
@@ -138,6 +250,8 @@ function openDatabase(path: string): Database.Database {
     database.exec('PRAGMA synchronous = FULL');
     database.exec('PRAGMA secure_delete = ON');
     migrate(database, path);
+    // From here on, whoever has to wait does so without keeping the process from anything else.
+    database.exec('PRAGMA busy_timeout = 0');
     return database;
   } catch (error) {
     database?.close();
@@ -171,8 +285,6 @@ function migrate(database: Database.Database, path: string): void {
     }
     database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
     for (const migration of migrations.slice(version)) database.exec(migration);
-    // Whoever was writing these is gone.
-    database.exec("UPDATE turns SET state = 'failed', failure = 'interrupted' WHERE state = 'open'");
     database.exec(`PRAGMA user_version = ${migrations.length}`);
   });
   step.immediate();
@@ -199,7 +311,11 @@ const speakerShape = z.object({
 
 const questionShape: z.ZodType<Question> = z.object({
   id: z.string(),
-  place: z.object({ channelId: z.string(), parentId: z.string().exactOptional() }),
+  place: z.object({
+    channelId: z.string(),
+    parentId: z.string().exactOptional(),
+    isDirect: z.literal(true).exactOptional(),
+  }),
   speaker: speakerShape,
   text: z.string(),
   quote: z
@@ -211,9 +327,34 @@ const questionShape: z.ZodType<Question> = z.object({
 
 const exchangeShape = z.object({ seq: z.number(), question: z.string(), answer: z.string(), tokens: z.number() });
 
-const readQuestion = (json: string): Question => questionShape.parse(JSON.parse(json));
+const leftTurnShape = z.object({
+  id: z.string(),
+  channelId: z.string(),
+  address: z.string(),
+  state: z.enum(['open', 'answered', 'stopped', 'refused', 'failed']),
+  failure: z.string().nullable(),
+  question: z.string().nullable(),
+  answer: z.string().nullable(),
+  finish: z.string().nullable(),
+});
 
-function readExchange(row: unknown): Exchange {
-  const { question, ...exchange } = exchangeShape.parse(row);
-  return { ...exchange, question: readQuestion(question) };
+function readLeftTurn(row: unknown): LeftTurn {
+  const { id, channelId, address, state, failure, question: json, answer, finish } = leftTurnShape.parse(row);
+  const question = json === null ? undefined : readQuestion(json);
+  const turn = { id, channelId, address, ...(question && { question }) };
+  if (state === 'open') return turn;
+  const text = answer ?? '';
+  // An answer that was forgotten while it was being shown is not shown any further.
+  if (state === 'answered' && json === null) return { ...turn, end: { text, failure: 'reset' } };
+  return { ...turn, end: { text, ...(finish && { finish }), ...(state !== 'answered' && { failure: failure ?? '' }) } };
 }
+
+function readQuestion(json: string): Question | undefined {
+  try {
+    return questionShape.parse(JSON.parse(json));
+  } catch {
+    return undefined;
+  }
+}
+
+const seqOf = (row: unknown): unknown => (typeof row === 'object' && row && 'seq' in row ? row.seq : undefined);

@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { createChat } from '../src/chat.js';
+import { expect, test, vi } from 'vitest';
+import { type Chat, type ChatSettings, createChat, type Store } from '../src/chat.js';
 import { ModelError } from '../src/errors.js';
 import type { ChatMessage, Ending } from '../src/model/model.js';
 import { openStore } from '../src/store.js';
@@ -7,9 +7,15 @@ import { bob, counted, fakeModel, gate, listener, question, sayingModel, silent 
 
 type Fake = ReturnType<typeof fakeModel>;
 
-function chatWith({ model }: Fake, told: { contextTokens?: number; maxConcurrent?: number } = {}) {
-  const store = openStore(':memory:');
-  const settings = { contextTokens: 10_000, maxConcurrent: 4, ...told };
+type Told = Partial<
+  Pick<ChatSettings, 'contextTokens' | 'maxConcurrent' | 'maxWaitingPerPerson' | 'maxWaitingPerChannel'>
+>;
+
+function chatWith({ model }: Fake, told: Told = {}, store = openStore(':memory:')) {
+  const settings = {
+    ...{ contextTokens: 10_000, maxConcurrent: 4, maxWaitingPerPerson: 100, maxWaitingPerChannel: 100 },
+    ...told,
+  };
   const chat = createChat({ store, model, count: counted, log: silent, systemPrompt: 'Be brief.', ...settings });
   const ask = async (text: string, extra: Parameters<typeof question>[1] = {}) => {
     const { audience, shown } = listener();
@@ -22,6 +28,21 @@ function chatWith({ model }: Fake, told: { contextTokens?: number; maxConcurrent
 /** The prompt without its system message, as short lines. */
 const talk = (prompt: readonly ChatMessage[] | undefined): string[] =>
   (prompt ?? []).slice(1).map(({ role, content }) => `${role}: ${content.split('\n').at(-1)}`);
+
+/** Takes up what is left, and resolves to what its audiences were shown, when all of it has been. */
+async function resumed({ chat, store }: { chat: Chat; store: Store }, isTooOld = false) {
+  const shown: ReturnType<typeof listener>['shown'][] = [];
+  await chat.resume(
+    () => {
+      const listening = listener();
+      shown.push(listening.shown);
+      return listening.audience;
+    },
+    () => isTooOld,
+  );
+  await vi.waitUntil(async () => (await store.unsettled()).length === 0);
+  return shown;
+}
 
 test('the second question is asked with the first exchange', async () => {
   const model = sayingModel('Hello.');
@@ -276,7 +297,7 @@ test('an audience that goes away ends the request, the turn and the wait of othe
   const { chat, store } = chatWith(model);
   const asked = question('Hi');
   const leaving = chat.answer(asked, {
-    waits() {},
+    ...listener().audience,
     async reply(answer) {
       await answer.next();
       throw new Error('channel deleted');
@@ -284,7 +305,7 @@ test('an audience that goes away ends the request, the turn and the wait of othe
   });
   await expect(leaving).rejects.toThrow('channel deleted');
   expect(closed).toBe(true);
-  expect(await store.finish(asked.id, 'late', 1)).toBe(false);
+  expect(await store.finish(asked.id, 'late', 1, 'stop')).toBe(false);
 });
 
 test('an audience that never looks costs no request, and its turn is ended', async () => {
@@ -292,9 +313,9 @@ test('an audience that never looks costs no request, and its turn is ended', asy
   const { chat, store } = chatWith(model);
   const asked = question('Hi');
   const reply = () => Promise.reject(new Error('interaction gone'));
-  await expect(chat.answer(asked, { waits() {}, reply })).rejects.toThrow('interaction gone');
+  await expect(chat.answer(asked, { ...listener().audience, reply })).rejects.toThrow('interaction gone');
   expect(model.prompts).toHaveLength(0);
-  expect(await store.finish(asked.id, 'late', 1)).toBe(false);
+  expect(await store.finish(asked.id, 'late', 1, 'stop')).toBe(false);
 });
 
 test('a store that fails is told in a sentence, and the channel goes on', async () => {
@@ -311,7 +332,7 @@ test('a store that fails is told in a sentence, and the channel goes on', async 
   expect(next.shown.text).toBe('Hm.');
 });
 
-test('closing lets the running answer end and tells those who wait', async () => {
+test('closing lets the running answer end, and leaves those that wait to the next process', async () => {
   const begun = gate();
   const rest = gate();
   const model = fakeModel(async function* () {
@@ -321,7 +342,7 @@ test('closing lets the running answer end and tells those who wait', async () =>
     yield 'moment.';
     return undefined;
   });
-  const { ask, chat } = chatWith(model);
+  const { ask, chat, store } = chatWith(model);
   const running = ask('first');
   const waiting = ask('second');
   await begun.opened;
@@ -329,11 +350,14 @@ test('closing lets the running answer end and tells those who wait', async () =>
   rest.open();
   await closed;
   expect((await running).text).toBe('One moment.');
-  expect((await waiting).failure).toMatch(/being restarted/);
-  expect((await ask('third')).failure).toMatch(/being restarted/);
+  expect(await waiting).toMatchObject({ text: '', failure: '' });
+  expect(await ask('third')).toMatchObject({ text: '', failure: '' });
+  const shown = await resumed(chatWith(sayingModel('Back.'), {}, store));
+  expect(shown.map(({ text }) => text)).toEqual(['Back.', 'Back.']);
+  expect(await store.unsettled()).toEqual([]);
 });
 
-test('an answer that outlasts the grace is ended, and what came is kept', async () => {
+test('an answer that outlasts the grace stays open, and the next process gives it', async () => {
   const begun = gate();
   const model = fakeModel(async function* (_, signal) {
     yield 'Half.';
@@ -342,9 +366,13 @@ test('an answer that outlasts the grace is ended, and what came is kept', async 
     signal.throwIfAborted();
     return undefined;
   });
-  const { ask, chat } = chatWith(model);
+  const { ask, chat, store } = chatWith(model);
   const running = ask('first');
   await begun.opened;
   await chat.close(1);
   expect(await running).toMatchObject({ text: 'Half.', failure: /being restarted/ });
+  const whole = sayingModel('Whole.');
+  const shown = await resumed(chatWith(whole, {}, store));
+  expect(shown.map(({ text }) => text)).toEqual(['Whole.']);
+  expect(talk(whole.prompts[0])).toEqual(['user: | first']);
 });

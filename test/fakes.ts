@@ -44,6 +44,7 @@ export const sayingModel = (text: string) =>
 export function listener() {
   const shown = { text: '', notes: [] as readonly string[], failure: '', waited: false };
   const audience: Audience = {
+    address: '',
     waits() {
       shown.waited = true;
     },
@@ -55,6 +56,9 @@ export function listener() {
       } catch (error) {
         shown.failure = explain(error);
       }
+    },
+    async refuse(why) {
+      shown.failure = explain(why);
     },
   };
   return { audience, shown };

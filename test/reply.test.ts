@@ -19,12 +19,18 @@ function fakeSurface(told: Partial<Surface> = {}) {
     async giveSign() {
       requests.push('sign');
     },
-    async create(index, text, file) {
+    turnId: '7',
+    standing: async () => [],
+    async remove(index) {
+      requests.push(`remove ${index}`);
+      messages.length = index;
+    },
+    async create(index, { text, file }) {
       requests.push(`create ${index}`);
       messages[index] = text;
       if (file !== undefined) files.push(file);
     },
-    async edit(index, text) {
+    async edit(index, { text }) {
       requests.push(`edit ${index}`);
       messages[index] = text;
     },
@@ -93,8 +99,8 @@ test('a stream that stalls has all its text on view', async () => {
   const edit = fake.surface.edit;
   const surface: Surface = {
     ...fake.surface,
-    async edit(index, text) {
-      await edit(index, text);
+    async edit(index, { text }) {
+      await edit(index, { text });
       if (text.endsWith('three')) shown.open();
     },
   };
@@ -143,7 +149,7 @@ test('an edit holds the text of the moment when it may go, and a preview that ca
       if (urgency !== 'preview') return;
       await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
     },
-    async edit(_, text) {
+    async edit(_, { text }) {
       edits.push(text);
     },
   };
@@ -170,7 +176,9 @@ test('a failure before any text is told in a sentence', async () => {
     throw new ModelError('busy');
   }
   await paint(failing(), surface);
-  expect(messages).toEqual(['The language model is too busy right now. Please try again in a moment.']);
+  expect(messages).toEqual([
+    'The language model is too busy right now. Please try again in a moment.\n-# Reference: 7',
+  ]);
 });
 
 test('a failure amid an answer is told below what had come, outside of its code', async () => {
@@ -181,7 +189,7 @@ test('a failure amid an answer is told below what had come, outside of its code'
   }
   await paint(failing(), surface);
   expect(messages).toEqual([
-    'Look:\n```js\nlet a = 1;\n```\n-# Something broke on my side. Whoever runs me finds it in the log.',
+    'Look:\n```js\nlet a = 1;\n```\n-# Something broke on my side. Whoever runs me finds it in the log. Reference: 7',
   ]);
 });
 
@@ -229,9 +237,9 @@ test('a preview that fails is made good by the next', async () => {
   const { create } = fake.surface;
   const surface: Surface = {
     ...fake.surface,
-    async create(index, text) {
+    async create(index, { text }) {
       if (failures-- > 0) throw new Error('502');
-      await create(index, text);
+      await create(index, { text });
     },
   };
   await paint(
@@ -251,9 +259,9 @@ test('a whole text that can’t be shown at once is tried again', async () => {
   const { create } = fake.surface;
   const surface: Surface = {
     ...fake.surface,
-    async create(index, text) {
+    async create(index, { text }) {
       if (failures-- > 0) throw new Error('socket closed');
-      await create(index, text);
+      await create(index, { text });
     },
   };
   await paint(pieces(['Hello.'], 0), surface);
@@ -266,7 +274,7 @@ test('a create that took effect though its answer was lost is brought up to date
   const surface: Surface = {
     ...fake.surface,
     // As with a nonce that Discord enforces: the first message stays, whatever is sent again.
-    async create(index, text) {
+    async create(index, { text }) {
       fake.messages[index] ??= text;
       if (!isLost) return;
       isLost = false;
@@ -308,9 +316,9 @@ test('a preview that failed is tried again though the stream stalls', async () =
   const fake = fakeSurface();
   const surface: Surface = {
     ...fake.surface,
-    async edit(index, text) {
+    async edit(index, { text }) {
       if (failures-- > 0) throw new Error('500');
-      await fake.surface.edit(index, text);
+      await fake.surface.edit(index, { text });
       stalled.open();
     },
   };
@@ -330,9 +338,9 @@ test('a text that is refused is spoken of, and the others are shown', async () =
   const { create } = fake.surface;
   const surface: Surface = {
     ...fake.surface,
-    async create(index, text) {
+    async create(index, { text }) {
       if (text.includes('forbidden')) throw new Error('blocked');
-      await create(index, text);
+      await create(index, { text });
     },
     judge: () => 'refused',
   };
@@ -349,25 +357,25 @@ test('an answer that is stopped while its messages are being sent ends with thos
   const { create } = fake.surface;
   const surface: Surface = {
     ...fake.surface,
-    async create(index, text) {
-      await create(index, text);
-      if (index === 1) stop.abort(new Stopped('reset', 'Stopped.'));
+    async create(index, { text }) {
+      await create(index, { text });
+      if (index === 1) stop.abort(new Stopped('reset'));
     },
   };
   const lines = Array.from({ length: 400 }, (_, index) => `${index}. A line of some length.`);
   await paint(pieces([lines.join('\n')], 0), surface, pace, stop.signal);
   expect(fake.messages.length).toBeLessThanOrEqual(3);
-  expect(fake.messages.at(-1)).toMatch(/-# Stopped\.$/);
+  expect(fake.messages.at(-1)).toMatch(/-# Stopped, because the conversation was reset\.$/);
 });
 
 test('an answer that was stopped before it began says why', async () => {
   const stop = new AbortController();
-  stop.abort(new Stopped('restart', 'Being restarted.'));
+  stop.abort(new Stopped('reset'));
   const { surface, messages } = fakeSurface();
   async function* stopped(): Answer {
     yield* [];
     throw stop.signal.reason;
   }
   await paint(stopped(), surface, pace, stop.signal);
-  expect(messages).toEqual(['Being restarted.']);
+  expect(messages).toEqual(['Stopped, because the conversation was reset.']);
 });

@@ -17,8 +17,8 @@ const newPath = (): string => join(folder, `${files++}`, 'deep', 'parley.db');
 
 async function answered(store: Store, text: string, told: Parameters<typeof question>[1] = {}): Promise<string> {
   const asked = question(text, told);
-  await store.begin(asked);
-  await store.finish(asked.id, `answer to ${text}`, 10);
+  await store.begin(asked, '');
+  await store.finish(asked.id, `answer to ${text}`, 10, 'stop');
   return asked.id;
 }
 
@@ -33,8 +33,8 @@ test('what was said is there again after closing and opening the file', async ()
     quote: { messageId: '5', speaker: { ...bob, isApp: 'other' }, text: 'zero' },
     attachments: [{ name: 'a.txt', type: 'text/plain', bytes: 5 }],
   });
-  await store.begin(asked);
-  await store.finish(asked.id, 'yes', 7);
+  await store.begin(asked, '');
+  await store.finish(asked.id, 'yes', 7, 'stop');
   await store.setSystemRole('c1', 'A pirate.');
   await store.close();
   const again = openStore(path);
@@ -47,20 +47,20 @@ test('a question is taken once, also after a restart and after it was forgotten'
   const path = newPath();
   const store = openStore(path);
   const asked = question('one');
-  expect(await store.begin(asked)).toBe(true);
-  expect(await store.begin(asked)).toBe(false);
-  await store.finish(asked.id, 'yes', 1);
+  expect(await store.begin(asked, '')).toBe(true);
+  expect(await store.begin(asked, '')).toBe(false);
+  await store.finish(asked.id, 'yes', 1, 'stop');
   await store.reset('c1', '1', undefined);
   await store.close();
-  expect(await openStore(path).begin(asked)).toBe(false);
+  expect(await openStore(path).begin(asked, '')).toBe(false);
 });
 
 test('only answered questions are exchanges', async () => {
   const store = openStore(':memory:');
   await answered(store, 'one');
-  await store.begin(question('open'));
+  await store.begin(question('open'), '');
   const failed = question('failed');
-  await store.begin(failed);
+  await store.begin(failed, '');
   await store.end(failed.id, 'failed', 'busy', 'half');
   expect(await said(store)).toEqual(['one']);
 });
@@ -68,31 +68,29 @@ test('only answered questions are exchanges', async () => {
 test('a turn that was ended does not end again', async () => {
   const store = openStore(':memory:');
   const asked = question('one');
-  await store.begin(asked);
+  await store.begin(asked, '');
   await store.end(asked.id, 'stopped', 'reset', '');
-  expect(await store.finish(asked.id, 'late', 1)).toBe(false);
+  expect(await store.finish(asked.id, 'late', 1, 'stop')).toBe(false);
   expect(await said(store)).toEqual([]);
 });
 
 test('nothing of a channel reaches another', async () => {
   const store = openStore(':memory:');
-  const id = await answered(store, 'one');
+  await answered(store, 'one');
   await store.setSystemRole('c1', 'A pirate.');
   await store.moveWindow('c1', 5);
   await answered(store, 'two', { channelId: 'c2' });
   expect(await said(store, 'c2')).toEqual(['two']);
   expect(await store.systemRole('c2')).toBeUndefined();
-  expect(await store.question('c2', id)).toBeUndefined();
 });
 
 test('a private exchange is seen by its asker alone', async () => {
   const store = openStore(':memory:');
   await answered(store, 'public');
-  const secret = await answered(store, 'secret', { speaker: bob, isPrivate: true });
+  await answered(store, 'secret', { speaker: bob, isPrivate: true });
   expect(await said(store)).toEqual(['public']);
   expect(await said(store, 'c1', '1')).toEqual(['public']);
   expect(await said(store, 'c1', bob.id)).toEqual(['public', 'secret']);
-  expect(await store.question('c1', secret)).toBeUndefined();
 });
 
 test('a reset counts and forgets the exchanges, and keeps the system role', async () => {
@@ -167,15 +165,24 @@ test('a database of another program is named and left as it was', () => {
   expect(() => openStore(path)).toThrow(/is a database of another program/);
 });
 
-test('a question that a crash left open is ended, and can be forgotten', async () => {
+test('a question that a crash left open is there to be taken up, with its address, and can be forgotten after its end', async () => {
   const path = newPath();
   const crashed = openStore(path);
-  await crashed.begin(question('the-lost-word'));
+  const asked = question('the-lost-word');
+  await crashed.begin(asked, 'here');
+  await crashed.readdress(asked.id, 'further-on');
   const store = openStore(path);
+  expect(await store.unsettled()).toEqual([{ id: asked.id, channelId: 'c1', address: 'further-on', question: asked }]);
+  await store.end(asked.id, 'failed', 'busy', 'Half');
+  expect(await store.unsettled()).toMatchObject([{ end: { text: 'Half', failure: 'busy' } }]);
+  await store.settle(asked.id);
+  expect(await store.unsettled()).toEqual([]);
   await store.reset('c1', '1', undefined);
   await store.close();
   await crashed.close();
-  expect(readFileSync(path).includes('the-lost-word')).toBe(false);
+  const bytes = readFileSync(path);
+  expect(bytes.includes('the-lost-word')).toBe(false);
+  expect(bytes.includes('further-on')).toBe(false);
 });
 
 test('a database of a newer version is refused and left as it was', async () => {

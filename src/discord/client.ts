@@ -7,6 +7,7 @@ import {
   DiscordAPIError,
   Events,
   GatewayCloseCodes,
+  GatewayDispatchEvents,
   GatewayIntentBits,
   OAuth2Scopes,
   Options,
@@ -15,16 +16,19 @@ import {
   REST,
   type RESTOptions,
   Routes,
+  SnowflakeUtil,
 } from 'discord.js';
 import type { Logger } from 'pino';
 import type { Chat } from '../chat.js';
 import type { Command } from '../command.js';
 import { ConfigError } from '../errors.js';
+import { type Address, readAddress } from './address.js';
+import { followBacklog } from './backlog.js';
 import { createInteractions } from './interaction.js';
 import { createMessages } from './message.js';
 import { createPace, type DiscordPace } from './pace.js';
 import { registerCommands } from './register.js';
-import { noPings } from './surface.js';
+import { Unsure } from './surface.js';
 
 export interface DiscordSettings {
   readonly token: string;
@@ -33,6 +37,8 @@ export interface DiscordSettings {
   readonly chat: Chat;
   readonly commands: readonly Command[];
   readonly log: Logger;
+  /** How old a question may be, in milliseconds, that was missed or left behind by another process, to be answered unasked. */
+  readonly catchUpMs: number;
   /** Told once, when Discord has ended the connection for good, why; the message is for the operator. */
   onLost(reason: ConfigError): void;
 }
@@ -71,11 +77,15 @@ export async function connectToDiscord(settings: DiscordSettings): Promise<Bot> 
   const { token, apiUrl, chat, commands, log } = settings;
   const pace = createPace();
   const rest = countedBy(pace, apiUrl);
-  const application = await readApplication(token, rest);
+  const clock = createClock();
+  const application = await readApplication(token, rest, clock);
   const readsAllMessages = hasContentIntent(application);
   const client = createClient(rest, readsAllMessages);
-  const interactions = createInteractions(commands, chat, pace, log);
-  const messages = createMessages(chat, pace, log);
+  client.rest.setToken(token);
+  const me = application.bot?.id ?? application.id;
+  const means = { chat, rest: client.rest, pace, me, log };
+  const interactions = createInteractions({ ...means, commands });
+  const messages = createMessages(means);
 
   const caught =
     <Event extends { readonly id: string; readonly channelId: string | null }>(
@@ -86,6 +96,7 @@ export async function connectToDiscord(settings: DiscordSettings): Promise<Bot> 
       handle(event).catch((err) => log.warn({ id: event.id, channel: event.channelId, err }, what));
 
   client.rest.on('response', ({ method, path }, { status, headers }) => {
+    clock.learn(headers.get('date'));
     pace.learn(method, path, (name) => headers.get(name));
     // The library forgets a token that is refused once, and would go on without one.
     if (status === 401 && countsGlobally(path)) settings.onLost(new ConfigError(refusedToken));
@@ -96,13 +107,33 @@ export async function connectToDiscord(settings: DiscordSettings): Promise<Bot> 
   client.on(Events.Debug, (message) => log.debug(message));
   client.on(Events.ShardDisconnect, ({ code }) => settings.onLost(whyLost(code)));
   logOutages(client, log);
-  client.on(Events.MessageCreate, caught('message not answered', messages.onMessage));
+  const { directChannels } = chat;
+  const hear = followBacklog({
+    ...{ client, pace, log, directChannels, now: clock.now, maxAgeMs: settings.catchUpMs },
+    ...{ take: messages.onMessage, takeMissed: messages.onMissed },
+  });
+  client.on(Events.MessageCreate, caught('message not answered', hear));
+  client.ws.on(GatewayDispatchEvents.MessageDelete, ({ id }: { id: string }) => chat.withdraw(id));
+  client.ws.on(GatewayDispatchEvents.MessageDeleteBulk, ({ ids }: { ids: string[] }) => ids.forEach(chat.withdraw));
+  client.on(Events.ChannelDelete, ({ id }) => chat.leave(id));
+  client.on(Events.ThreadDelete, ({ id }) => chat.leave(id));
+  client.on(Events.GuildDelete, ({ channels }) => {
+    for (const id of channels.cache.keys()) chat.leave(id);
+  });
   client.on(
     Events.InteractionCreate,
     caught('interaction not answered', async (interaction) => {
       if (interaction.isChatInputCommand()) await interactions.onCommand(interaction);
       else if (interaction.isModalSubmit()) await interactions.onForm(interaction);
+      else if (interaction.isButton()) await interactions.onButton(interaction);
     }),
+  );
+  await chat.resume(
+    (left) => {
+      const address = readAddress(left.address);
+      return address?.kind === 'message' ? messages.revive(address) : address && interactions.revive(address, left);
+    },
+    ({ address }) => clock.now() - askedAt(readAddress(address)) > settings.catchUpMs,
   );
 
   const ready = new Promise<Client<true>>((resolve) => client.once(Events.ClientReady, resolve));
@@ -158,8 +189,9 @@ function inviteTo(applicationId: string): string {
   return invite.href;
 }
 
-async function readApplication(token: string, options: Partial<RESTOptions>): Promise<Application> {
+async function readApplication(token: string, options: Partial<RESTOptions>, clock: Clock): Promise<Application> {
   const rest = new REST({ ...options, version: '10' }).setToken(token);
+  rest.on('response', (_request, { headers }) => clock.learn(headers.get('date')));
   try {
     // Discord answers in the shape that it documents; only the id and the flags are used.
     return (await rest.get(Routes.currentApplication())) as Application;
@@ -167,6 +199,26 @@ async function readApplication(token: string, options: Partial<RESTOptions>): Pr
     throw unreachable(error);
   }
 }
+
+type Clock = ReturnType<typeof createClock>;
+
+/** Discord's time, as its answers tell it: how old a question is should not hang on this machine's clock. */
+function createClock() {
+  let ahead = 0;
+  return {
+    learn(date: string | null): void {
+      const told = Date.parse(date ?? '');
+      if (!Number.isNaN(told)) ahead = told - Date.now();
+    },
+    now: () => Date.now() + ahead,
+  };
+}
+
+/** When the question at an address was asked: its id tells ("Snowflakes"). */
+const askedAt = (address: Address | undefined): number =>
+  address === undefined
+    ? 0
+    : SnowflakeUtil.timestampFrom(address.kind === 'message' ? address.questionId : address.interactionId);
 
 const refusedToken =
   'DISCORD_TOKEN is not accepted by Discord. Copy the token anew from the Bot page of the developer portal.';
@@ -207,11 +259,24 @@ function whyLost(code: number): ConfigError {
 /** Interaction endpoints are not bound to the global limit ("Rate Limits"), nor are the webhook routes of their tokens. */
 const countsGlobally = (path: string): boolean => !/\/(interactions|webhooks)\//.test(path);
 
+const isFollowUp = (path: string, method?: string): boolean =>
+  method === 'POST' && /\/webhooks\/\d+\/[^/]+$/.test(path.split('?')[0] ?? '');
+
+/** The library repeats what failed; but a follow-up that took effect all the same would then stand there twice. */
+const makeOnce: RESTOptions['makeRequest'] = async (address, init) => {
+  const response = await DefaultRestOptions.makeRequest(address, init).catch((cause: unknown) => {
+    throw new Unsure('No answer came.', { cause });
+  });
+  if (response.status >= 500) throw new Unsure(`The answer was ${response.status}.`);
+  return response;
+};
+
 /** Requests are allowed where their urgency is known, and counted where they are sent. The library holds back none. */
 const countedBy = (pace: DiscordPace, apiUrl: string): Partial<RESTOptions> => ({
   api: apiUrl,
   globalRequestsPerSecond: Number.POSITIVE_INFINITY,
   async makeRequest(address, init) {
+    if (isFollowUp(address, init.method)) return makeOnce(address, init);
     if (!countsGlobally(address)) return DefaultRestOptions.makeRequest(address, init);
     pace.hasSent();
     try {
@@ -233,7 +298,7 @@ const createClient = (rest: Partial<RESTOptions>, readsAllMessages: boolean): Cl
     ],
     // A direct message comes from a channel that the library has not seen before.
     partials: [Partials.Channel],
-    allowedMentions: noPings,
+    allowedMentions: { parse: [] },
     failIfNotExists: false,
     rest,
     makeCache: Options.cacheWithLimits({

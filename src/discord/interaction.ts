@@ -1,25 +1,31 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type APIModalInteractionResponseCallbackData,
   type APITextInputComponent,
   ApplicationIntegrationType,
+  type ButtonInteraction,
   type ChatInputCommandInteraction,
   ComponentType,
   DiscordAPIError,
+  InteractionContextType,
   MessageFlags,
   type ModalSubmitInteraction,
   PermissionFlagsBits,
+  type REST,
   RESTJSONErrorCodes,
+  Routes,
   TextInputStyle,
 } from 'discord.js';
 import type { Logger } from 'pino';
-import type { Answer, Chat } from '../chat.js';
+import type { Answer, Audience, Chat, LeftTurn } from '../chat.js';
 import { type Action, actionsOf, type Command, type Form, type TextOption, type Use } from '../command.js';
 import { UserError } from '../errors.js';
-import type { Place, Speaker } from '../question.js';
+import type { Place, Question, Speaker } from '../question.js';
 import { paintReply } from '../reply.js';
+import { type InteractionAddress, writeAddress } from './address.js';
 import { placeOf, readable } from './mention.js';
 import type { DiscordPace } from './pace.js';
-import { type Interaction, interactionSurface } from './surface.js';
+import { ASK_AGAIN, surfaceAt } from './surface.js';
 
 /** The longest text that a text input of a dialog box takes ("Component Reference", text input). */
 const FORM_LENGTH = 4000;
@@ -29,6 +35,15 @@ const SHOWN_QUESTION = 1000;
 
 /** Of how many people, mentioned in one question, the names are asked for. */
 const MOST_STRANGERS = 5;
+
+/** How soon Discord is told that an answer will come, if none has: it gives three seconds ("Receiving and Responding"). */
+const ACKNOWLEDGE_MS = 1000;
+
+/** How long the names of people who are mentioned may take. */
+const MEET_MS = 1000;
+
+/** The longest text of a message. */
+const MESSAGE_LENGTH = 2000;
 
 /** How many interactions are remembered, to know one that comes again. */
 const MOST_RECENT = 1000;
@@ -42,8 +57,22 @@ interface Entry {
 /** The values of a command's options, wherever they were entered. */
 type Values = Pick<Use, 'text' | 'flag'>;
 
-/** Answers uses of the commands: of a slash command, and of the dialog box that asks for a text that was left out. */
-export function createInteractions(commands: readonly Command[], chat: Chat, pace: DiscordPace, log: Logger) {
+/** An interaction that is answered with a reply. */
+type Interaction = ChatInputCommandInteraction | ModalSubmitInteraction | ButtonInteraction;
+
+/** What interactions are answered with. */
+export interface InteractionMeans {
+  readonly commands: readonly Command[];
+  readonly chat: Chat;
+  readonly rest: REST;
+  readonly pace: DiscordPace;
+  /** The bot's own id. */
+  readonly me: string;
+  readonly log: Logger;
+}
+
+/** Answers uses of the commands: of a slash command, of the dialog box that asks for a text, of the button below a failure. */
+export function createInteractions({ commands, chat, rest, pace, me, log }: InteractionMeans) {
   const entries = new Map<string, Entry>(
     commands.flatMap((command) =>
       [...actionsOf(command)].map(([words, action]) => [words, { command, action }] as const),
@@ -52,24 +81,14 @@ export function createInteractions(commands: readonly Command[], chat: Chat, pac
 
   const recent = new Set<string>();
 
-  /** Acknowledges first, because Discord gives three seconds; then does it, and replies. */
+  /** Does what a command does, and replies: at once, or in two steps where that takes a while. */
   async function perform(interaction: Interaction, { command, action }: Entry, values: Values): Promise<void> {
-    const isPrivate = action.isPrivate(values);
-    const acknowledged = acknowledge(interaction, isPrivate);
-    // Awaited where it matters; until then, another answer may be in the way.
-    acknowledged.catch(() => {});
-    let isShown = false;
-    const show = async (answer: Answer, head: string, stopped: AbortSignal) => {
-      isShown = true;
-      await acknowledged;
-      await paintReply(answer, interactionSurface(interaction, pace, head, isPrivate), stopped);
-    };
+    const response = respondTo(interaction, action.isPrivate(values));
     const ask = async (text: string) => {
       // Awaited only where there is a name to learn, because questions are answered in the order in which they get here.
       const strangers = strangersIn(interaction, text);
       if (strangers.length > 0) await meet(interaction, strangers);
-      const question = { ...asked(interaction, text), isPrivate };
-      return chat.answer(question, { waits() {}, reply: (answer, stopped) => show(answer, headOf(text), stopped) });
+      await chat.answer({ ...asked(interaction, text), isPrivate: response.isPrivate }, response.audience(text));
     };
     const use = {
       chat,
@@ -83,14 +102,94 @@ export function createInteractions(commands: readonly Command[], chat: Chat, pac
       if (!isAllowed(interaction, command)) throw new UserError('This is for people who may manage the channel.');
       return action.run(use);
     };
-    const reply = await run().then(telling, (error) => {
+    try {
+      const text = await run();
+      if (text !== undefined) await response.tell(text);
+    } catch (error) {
       // What can't be shown can't be told there either.
-      if (isShown) throw error;
+      if (response.isShown()) throw error;
       if (!(error instanceof UserError)) log.error({ err: error, interaction: interaction.id }, 'command failed');
-      return failing(error);
-    });
-    await acknowledged;
-    if (reply) await show(reply, '', new AbortController().signal);
+      await response.show(failing(error));
+    } finally {
+      response.end();
+    }
+  }
+
+  /** The one response that an interaction has, and what becomes of it. */
+  function respondTo(interaction: Interaction, isPrivate: boolean) {
+    const address = addressOf(interaction, isPrivate);
+    const flags = isPrivate ? ({ flags: MessageFlags.Ephemeral } as const) : {};
+    let acknowledged: Promise<void> | undefined;
+    let isShown = false;
+
+    const acknowledge = (): Promise<void> => {
+      acknowledged ??= orAsIf(interaction.deferReply(flags));
+      // Awaited where it matters; until then, another answer may be in the way.
+      acknowledged.catch(() => {});
+      return acknowledged;
+    };
+    const timer = setTimeout(acknowledge, ACKNOWLEDGE_MS);
+
+    async function show(answer: Answer, head = '', stopped?: AbortSignal, moved = async (_: string) => {}) {
+      isShown = true;
+      await acknowledge();
+      const means = { rest, pace, me, turnId: interaction.id, isTakenUp: false, moved };
+      await paintReply(answer, surfaceAt(address, head, means), stopped ?? new AbortController().signal);
+    }
+
+    return {
+      isPrivate,
+      isShown: () => isShown,
+      show,
+      /** Replies with a text, in one request where it can be. */
+      async tell(text: string): Promise<void> {
+        if (acknowledged || text.length > MESSAGE_LENGTH) return show(oneText(text));
+        clearTimeout(timer);
+        acknowledged = orAsIf(interaction.reply({ content: text, ...flags, allowedMentions: { parse: [] } }));
+        await acknowledged;
+      },
+      audience: (text: string): Audience => ({
+        address: writeAddress(address),
+        // Not before: what was acknowledged and then forgotten would be "thinking" for ever.
+        taken: () => void acknowledge(),
+        waits() {},
+        reply: (answer, { stopped, moved }) => show(answer, headOf(text), stopped, moved),
+        refuse: (why) => show(failing(why)),
+      }),
+      end: () => clearTimeout(timer),
+    };
+  }
+
+  /** Asks a question again that came to nothing. */
+  async function askAgain(interaction: ButtonInteraction, turnId: string): Promise<void> {
+    const question = await chat.questionOf(turnId);
+    const id = idAgain(turnId);
+    const response = respondTo(interaction, question?.isPrivate ?? true);
+    const objection = await objectionTo(question, id, interaction);
+    try {
+      if (question && !objection) {
+        takeButtonAway(interaction);
+        await chat.answer({ ...question, id }, response.audience(question.text));
+      } else await interaction.reply({ content: objection ?? FORGOTTEN, flags: MessageFlags.Ephemeral });
+    } finally {
+      response.end();
+    }
+  }
+
+  async function objectionTo(question: Question | undefined, id: string, { user }: Interaction) {
+    if (!question) return FORGOTTEN;
+    if (question.speaker.id !== user.id) return 'Only the person who asked this can ask it again.';
+    return (await chat.hasTaken(id)) ? 'This was asked again already.' : undefined;
+  }
+
+  /** A button that does nothing any more had better go; but only a message that everybody sees can be edited later. */
+  function takeButtonAway({ message }: ButtonInteraction): void {
+    if (message.flags.has(MessageFlags.Ephemeral)) return;
+    const route = Routes.channelMessage(message.channelId, message.id);
+    pace
+      .allow('preview')
+      .then(() => rest.patch(route, { body: { components: [] } }))
+      .catch(() => {});
   }
 
   /** Whether this event was not here before; the gateway may deliver one again. */
@@ -102,6 +201,26 @@ export function createInteractions(commands: readonly Command[], chat: Chat, pac
   }
 
   return {
+    /** Those who see the answer to an interaction that another process began to answer. */
+    revive(address: InteractionAddress, { id, question }: LeftTurn): Audience {
+      const head = question ? headOf(question.text) : '';
+      const show = (answer: Answer, stopped: AbortSignal, moved: (address: string) => Promise<void>) => {
+        const means = { rest, pace, me, turnId: id, isTakenUp: true, moved };
+        return paintReply(answer, surfaceAt(address, head, means), stopped);
+      };
+      return {
+        address: writeAddress(address),
+        waits() {},
+        reply: (answer, { stopped, moved }) => show(answer, stopped, moved),
+        refuse: (why) => show(failing(why), new AbortController().signal, async () => {}),
+      };
+    },
+
+    async onButton(interaction: ButtonInteraction): Promise<void> {
+      if (!isNew(interaction) || !interaction.customId.startsWith(ASK_AGAIN)) return;
+      await askAgain(interaction, interaction.customId.slice(ASK_AGAIN.length));
+    },
+
     async onCommand(interaction: ChatInputCommandInteraction): Promise<void> {
       if (!isNew(interaction)) return;
       const words = [interaction.commandName, interaction.options.getSubcommand(false)].filter(Boolean).join(' ');
@@ -167,20 +286,45 @@ function isAllowed(interaction: Interaction, { isForManagers }: Command): boolea
 }
 
 /**
- * Tells Discord that an answer will come. Where it may have heard so although its own answer was lost, we go on as if it
- * had: only then can what was begun be ended.
+ * Waits for a first response. Where Discord may have it although its own answer was lost, we go on as if it had: only then
+ * can what was begun be ended.
  *
  * @throws what Discord refuses with, where there is nothing to go on with
  */
-async function acknowledge(interaction: Interaction, isPrivate: boolean): Promise<void> {
+async function orAsIf(response: Promise<unknown>): Promise<void> {
   try {
-    await interaction.deferReply(isPrivate ? { flags: MessageFlags.Ephemeral } : {});
+    await response;
   } catch (error) {
     const isRefused = error instanceof DiscordAPIError && error.status < 500;
     if (isRefused && error.code !== RESTJSONErrorCodes.InteractionHasAlreadyBeenAcknowledged) throw error;
-    interaction.deferred = true;
   }
 }
+
+const FORGOTTEN = 'That question has been forgotten. Please ask it anew.';
+
+/** A question that is asked again is a turn of its own, and one for however many presses of its button. */
+function idAgain(turnId: string): string {
+  const [id = '', times = '0'] = turnId.split('~');
+  return `${id}~${Number(times) + 1}`;
+}
+
+const addressOf = (interaction: Interaction, isPrivate: boolean): InteractionAddress => ({
+  kind: 'interaction',
+  interactionId: interaction.id,
+  applicationId: interaction.applicationId,
+  token: interaction.token,
+  channelId: interaction.channelId ?? '',
+  askerId: interaction.user.id,
+  isPrivate,
+  isMember: isMember(interaction),
+  sent: [],
+});
+
+/** Whether the bot itself is in the place, and not only there because the asker has it installed for themselves. */
+const isMember = (interaction: Interaction): boolean =>
+  interaction.guildId === null
+    ? interaction.context !== InteractionContextType.PrivateChannel
+    : interaction.guild !== null;
 
 const placeOfInteraction = ({ channel, channelId }: Interaction): Place =>
   channel && 'isThread' in channel ? placeOf(channel) : { channelId: channelId ?? '' };
@@ -199,7 +343,8 @@ function strangersIn({ guild, client }: Interaction, text: string): string[] {
 
 /** Asks Discord for people's names. Who is not found stays a stranger. */
 async function meet({ guild, client }: Interaction, ids: readonly string[]): Promise<void> {
-  await Promise.allSettled(ids.map((id) => (guild ? guild.members.fetch(id) : client.users.fetch(id))));
+  const met = Promise.allSettled(ids.map((id) => (guild ? guild.members.fetch(id) : client.users.fetch(id))));
+  await Promise.race([met, delay(MEET_MS, undefined, { ref: false })]);
 }
 
 function asked(interaction: Interaction, prompt: string) {
@@ -225,8 +370,6 @@ async function* oneText(text: string): Answer {
   yield text;
   return [];
 }
-
-const telling = (text: string | undefined): Answer | undefined => (text === undefined ? undefined : oneText(text));
 
 async function* failing(error: unknown): Answer {
   yield* [];

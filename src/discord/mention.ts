@@ -33,7 +33,7 @@ export function readMention(message: Message): Mention | undefined {
   }
   const { id, author, member } = message;
   const speaker = { id: author.id, handle: author.username, name: member?.displayName ?? author.displayName };
-  const place = placeOf(message.channel);
+  const place = { ...placeOf(message.channel), ...(isDirect && { isDirect: true as const }) };
   return {
     kind: 'question',
     question: { id, place, speaker, text, attachments, isPrivate: false, ...(quote && { quote }) },

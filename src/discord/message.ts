@@ -1,28 +1,47 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Message, Routes } from 'discord.js';
+import { type Message, type REST, Routes } from 'discord.js';
 import type { Logger } from 'pino';
-import type { Audience, Chat } from '../chat.js';
-import { type Lanes, openLanes } from '../lanes.js';
+import type { Answer, Audience, Chat } from '../chat.js';
+import { openLanes } from '../lanes.js';
 import { paintReply } from '../reply.js';
+import { type MessageAddress, writeAddress } from './address.js';
 import { missingPermissions, readMention } from './mention.js';
 import type { DiscordPace } from './pace.js';
-import { messageSurface, replyTo } from './surface.js';
+import { bodyOf, replyTo, surfaceAt } from './surface.js';
 
 /** The mark on a question that waits behind another, and how soon it is set. */
 const WAITING_MARK = '⏳';
 const MARK_AFTER_MS = 400;
 
+/** The mark on a question that is not taken, where others were told so in words just before. */
+const REFUSED_MARK = '✋';
+const WORDS_AGAIN_MS = 10_000;
+
 /** Reactions of a channel, set or taken away, share a limit of one in a quarter of a second; the library learns it too late. */
 const BETWEEN_REACTIONS_MS = 300;
+
+/** How many reactions may wait for their turn, over all channels: they are a kindness, and a flood has no end. */
+const MOST_REACTIONS = 200;
 
 /** How long marks may take to go when the bot is stopped. */
 const SETTLE_MS = 500;
 
+/** What the answering of messages is done with. */
+export interface MessageMeans {
+  readonly chat: Chat;
+  readonly rest: REST;
+  readonly pace: DiscordPace;
+  /** The bot's own id. */
+  readonly me: string;
+  readonly log: Logger;
+}
+
 /** Answers the messages that mean the bot. */
-export function createMessages(chat: Chat, pace: DiscordPace, log: Logger) {
+export function createMessages({ chat, rest, pace, me, log }: MessageMeans) {
   const unmarking = new Set<Promise<void>>();
   const hinted = new Set<string>();
-  const reactions = openLanes();
+  const refused = new Set<string>();
+  const marks = createMarks(rest, pace);
 
   /** The line of a mention: read it, answer it, show the answer. */
   async function onMessage(message: Message): Promise<void> {
@@ -33,8 +52,23 @@ export function createMessages(chat: Chat, pace: DiscordPace, log: Logger) {
       log.warn({ channel: message.channelId, missing }, 'message not answered: permissions are missing');
       return;
     }
-    if (mention.kind === 'question') await chat.answer(mention.question, audienceOf(message));
+    if (mention.kind === 'question') await chat.answer(mention.question, audienceAt(addressOf(message)));
     else await giveHint(message, mention.hint);
+  }
+
+  /** Takes a question that was asked while the bot was away; everything else that was said then is past. */
+  async function onMissed(message: Message): Promise<void> {
+    if (readMention(message)?.kind !== 'question' || missingPermissions(message).length > 0) return;
+    if (await chat.hasTaken(message.id)) return;
+    // Messages that are read back don't have their author's name in the server with them.
+    if (message.guild && !message.member) await message.guild.members.fetch(message.author.id).catch(() => {});
+    const mention = readMention(message);
+    if (mention?.kind !== 'question') return;
+    const { id, channelId: channel } = message;
+    log.info({ turn: id, channel }, 'missed question found');
+    chat
+      .answer(mention.question, audienceAt(addressOf(message)), { isMissed: true })
+      .catch((err) => log.warn({ id, channel, err }, 'message not answered'));
   }
 
   /** A hint at a time in a channel: a flood of empty mentions is not worth a flood of answers. */
@@ -44,29 +78,45 @@ export function createMessages(chat: Chat, pace: DiscordPace, log: Logger) {
     hinted.add(channelId);
     try {
       await pace.allow('preview');
-      await replyTo(message, { content: hint, nonce: id, enforceNonce: true });
+      await replyTo(rest, addressOf(message), id, bodyOf({ text: hint }, id));
     } finally {
       hinted.delete(channelId);
     }
   }
 
-  /** Those who see a message: they see that it waits, and then its answer. */
-  function audienceOf(message: Message): Audience {
-    const mark = createMark(message, pace, reactions);
+  /** Those who see a message: they see that it waits, and then its answer. Another process may have shown a part of it. */
+  function audienceAt(address: MessageAddress, isTakenUp = false): Audience {
+    const { channelId, questionId } = address;
+    const mark = createWaitingMark(address, marks, isTakenUp);
+    const show = (answer: Answer, stopped: AbortSignal, moved: (address: string) => Promise<void>) => {
+      const means = { rest, pace, me, turnId: questionId, isTakenUp, moved };
+      return paintReply(answer, surfaceAt(address, '', means), stopped);
+    };
     return {
+      address: writeAddress(address),
       waits: mark.set,
-      async reply(answer, stopped) {
+      async reply(answer, { stopped, moved }) {
         // Not awaited: a mark is no reason to keep an answer back.
         const gone = mark.clear().catch(() => {});
         unmarking.add(gone);
         gone.then(() => unmarking.delete(gone));
-        await paintReply(answer, messageSurface(message, pace), stopped);
+        await show(answer, stopped, moved);
+      },
+      async refuse(why) {
+        if (refused.has(channelId)) return marks.change('put', address, REFUSED_MARK).catch(() => {});
+        refused.add(channelId);
+        setTimeout(() => refused.delete(channelId), WORDS_AGAIN_MS).unref();
+        await show(refusing(why), new AbortController().signal, async () => {});
       },
     };
   }
 
   return {
     onMessage,
+    onMissed,
+
+    /** Those who see the answer to a message that another process began to answer. */
+    revive: (address: MessageAddress): Audience => audienceAt(address, true),
 
     /** Waits for the marks that are being taken away, for half a second at most. */
     async settle(): Promise<void> {
@@ -75,37 +125,67 @@ export function createMessages(chat: Chat, pace: DiscordPace, log: Logger) {
   };
 }
 
-/** The mark on a question that waits: a reaction, set only if the waiting lasts, and as far as requests allow. */
-function createMark({ client, channelId, id }: Message, pace: DiscordPace, reactions: Lanes) {
-  const route = Routes.channelMessageOwnReaction(channelId, id, encodeURIComponent(WAITING_MARK));
-  const waiting = new AbortController();
-  let marking: Promise<boolean> = Promise.resolve(false);
+const addressOf = ({ id, channelId }: Message): MessageAddress => ({
+  kind: 'message',
+  channelId,
+  questionId: id,
+  sent: [],
+});
 
-  /** One reaction at a time in a channel, and a moment between them. */
-  async function react(method: 'put' | 'delete', signal?: AbortSignal): Promise<void> {
-    const leave = await reactions.enter(channelId, signal);
-    try {
-      await pace.allow('sign', signal);
-      await client.rest[method](route);
-    } finally {
-      setTimeout(leave, BETWEEN_REACTIONS_MS).unref();
-    }
-  }
+async function* refusing(why: Error): Answer {
+  yield* [];
+  throw why;
+}
+
+type Marks = ReturnType<typeof createMarks>;
+
+/** The bot's own reactions, as far as requests allow. */
+function createMarks(rest: REST, pace: DiscordPace) {
+  const lanes = openLanes();
+  let waiting = 0;
+  return {
+    /** One reaction at a time in a channel, and a moment between them. Does nothing where too many wait. */
+    async change(
+      method: 'put' | 'delete',
+      { channelId, questionId }: MessageAddress,
+      mark: string,
+      signal?: AbortSignal,
+    ): Promise<void> {
+      if (waiting >= MOST_REACTIONS && method === 'put') return;
+      waiting += 1;
+      try {
+        const leave = await lanes.enter(channelId, signal);
+        try {
+          await pace.allow('sign', signal);
+          await rest[method](Routes.channelMessageOwnReaction(channelId, questionId, encodeURIComponent(mark)));
+        } finally {
+          setTimeout(leave, BETWEEN_REACTIONS_MS).unref();
+        }
+      } finally {
+        waiting -= 1;
+      }
+    },
+  };
+}
+
+/** The mark on a question that waits: set only if the waiting lasts. */
+function createWaitingMark(address: MessageAddress, marks: Marks, mayBeThere: boolean) {
+  const waiting = new AbortController();
+  let marking: Promise<boolean> = Promise.resolve(mayBeThere);
 
   async function mark(): Promise<boolean> {
     await delay(MARK_AFTER_MS, undefined, { signal: waiting.signal, ref: false });
-    await react('put', waiting.signal);
+    await marks.change('put', address, WAITING_MARK, waiting.signal);
     return true;
   }
 
   return {
     set(): void {
-      marking = mark().catch(() => false);
+      marking = mark().catch(() => mayBeThere);
     },
     async clear(): Promise<void> {
       waiting.abort();
-      if (!(await marking)) return;
-      await react('delete');
+      if (await marking) await marks.change('delete', address, WAITING_MARK);
     },
   };
 }

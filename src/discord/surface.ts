@@ -1,46 +1,220 @@
-import {
-  type ChatInputCommandInteraction,
-  DiscordAPIError,
-  DiscordjsError,
-  InteractionContextType,
-  type Message,
-  MessageFlags,
-  type ModalSubmitInteraction,
-  RESTJSONErrorCodes,
-} from 'discord.js';
-import type { Surface, Verdict } from '../reply.js';
+import { ButtonStyle, ComponentType, DiscordAPIError, type REST, RESTJSONErrorCodes, Routes } from 'discord.js';
+import { z } from 'zod';
+import type { Message, Surface, Verdict } from '../reply.js';
+import { type Address, type InteractionAddress, type MessageAddress, type Sent, writeAddress } from './address.js';
 import type { DiscordPace } from './pace.js';
-
-/** An interaction that a reply belongs to. */
-export type Interaction = ChatInputCommandInteraction | ModalSubmitInteraction;
+import { findFollowUps, findReply, findResponse, Gone, ORIGINAL } from './standing.js';
 
 /** Nobody is pinged by any text; by a reply, only the person it replies to. */
-export const noPings = { parse: [], repliedUser: false } as const;
-const pingAsker = { parse: [], repliedUser: true } as const;
-
-/** An interaction's token lives fifteen minutes ("Receiving and Responding", followup messages); some of it is kept for the way. */
-const TOKEN_LIFE_MS = 14.5 * 60_000;
+const noPings = { parse: [], replied_user: false } as const;
+const pingAsker = { parse: [], replied_user: true } as const;
 
 /** What an app that is installed for the user only may send after its first response ("Receiving and Responding"). */
 const FOLLOW_UPS_OF_USER_APP = 5;
 
-/**
- * Discord drops a second message with the same nonce by the same bot within a few minutes, so a repeated request is
- * harmless ("Create Message", enforce_nonce). The follow-ups of an interaction have no nonce.
- */
-const nonceOf = (questionId: string, index: number) => ({ nonce: `${questionId}.${index}`, enforceNonce: true });
+/** Begins the name of the button that asks a question again; the turn's id follows. */
+export const ASK_AGAIN = 'again:';
 
-/** There is no way, or no way any more, to write where an answer belongs. */
-class Gone extends Error {
-  override name = 'Gone';
+/** What a surface is made of, besides its address. */
+export interface Means {
+  readonly rest: REST;
+  readonly pace: DiscordPace;
+  /** The bot's own id. */
+  readonly me: string;
+  readonly turnId: string;
+  /** Whether another process may have shown something there already. */
+  readonly isTakenUp: boolean;
+  /** Notes where the answer stands by now. */
+  moved(address: string): Promise<void>;
 }
 
-/**
- * What Discord refuses, it will refuse again; what it only failed at may succeed later. The library refuses by itself
- * where a channel has left its cache, because it was deleted or the bot was put out of the server.
- */
+/** It is not known whether a request took effect that would take effect once more if it were repeated. */
+export class Unsure extends Error {
+  override name = 'Unsure';
+}
+
+export const surfaceAt = (address: Address, head: string, means: Means): Surface =>
+  address.kind === 'message' ? messageSurface(address, means) : interactionSurface(address, head, means);
+
+/** Answers a message: the first part as a reply to it, the further ones below. */
+function messageSurface(address: MessageAddress, means: Means): Surface {
+  const { rest, pace, turnId } = means;
+  const { channelId } = address;
+  let sent: readonly Sent[] = address.sent;
+  return {
+    head: '',
+    turnId,
+    maxMessages: Number.POSITIVE_INFINITY,
+    get isCrowded() {
+      return pace.isCrowded;
+    },
+    async allow(urgency, signal) {
+      if (urgency === 'preview') await pace.bucket(channelId, signal);
+      await pace.allow(urgency, signal);
+    },
+    async giveSign() {
+      await rest.post(Routes.channelTyping(channelId));
+    },
+    async standing() {
+      if (!means.isTakenUp) return [];
+      await pace.allow('text');
+      const found = await findReply(rest, means.me, address);
+      sent = found.sent.map((part) => ({ ...part, isOwn: true }));
+      return found.texts;
+    },
+    async create(index, message) {
+      const part =
+        index === 0
+          ? await replyTo(rest, address, nonceOf(turnId, index), bodyOf(message, turnId))
+          : await sendTo(rest, channelId, nonceOf(turnId, index), bodyOf(message, turnId));
+      sent = [...sent.slice(0, index), part];
+      await means.moved(writeAddress({ ...address, sent: [...sent] }));
+    },
+    async edit(index, message) {
+      const part = sent[index];
+      // An edit notifies nobody, but without the asker in it the reply would no longer count as theirs.
+      if (part) await editOwn(rest, part, bodyOf(message, turnId), index === 0 ? pingAsker : noPings);
+    },
+    async remove(index) {
+      const part = sent[index];
+      sent = sent.slice(0, index);
+      if (part) await rest.delete(Routes.channelMessage(part.channelId, part.id)).catch(unlessGone);
+    },
+    judge,
+  };
+}
+
+/** Replies to a message. Without the permission to read the history, a bot may write but not reply (160002). */
+export async function replyTo(
+  rest: REST,
+  { channelId, questionId }: MessageAddress,
+  nonce: string,
+  body: Body,
+): Promise<Sent> {
+  const reference = { channel_id: channelId, message_id: questionId, fail_if_not_exists: false };
+  try {
+    return await sendTo(rest, channelId, nonce, { ...body, message_reference: reference }, pingAsker);
+  } catch (error) {
+    if (!hasCode(error, RESTJSONErrorCodes.CannotReplyWithoutPermissionToReadMessageHistory)) throw error;
+    return sendTo(rest, channelId, nonce, body);
+  }
+}
+
+/** Answers an interaction that was deferred: its response becomes the first part, follow-ups the further ones. */
+function interactionSurface(address: InteractionAddress, head: string, means: Means): Surface {
+  const { rest, pace, turnId } = means;
+  const { applicationId, token, channelId, isPrivate, isMember } = address;
+  let sent: readonly Sent[] = address.sent;
+  let hasToken = true;
+  let isUnsure = false;
+
+  const webhookMessage = (id: string) => Routes.webhookMessage(applicationId, token, id);
+
+  /** Tries the interaction's own way, and the bot's where the token has died meanwhile. */
+  async function eitherWay(withToken: () => Promise<Sent>, withoutToken: () => Promise<Sent>): Promise<Sent> {
+    if (hasToken) {
+      try {
+        return await withToken();
+      } catch (error) {
+        if (!isDeadToken(error)) throw error;
+        hasToken = false;
+        await pace.allow('text');
+      }
+    }
+    return withoutToken();
+  }
+
+  async function respond(body: Body): Promise<Sent> {
+    return byToken(await rest.patch(webhookMessage(ORIGINAL), { ...requestOf(body, noPings), auth: false }));
+  }
+
+  /** Has no nonce: where it may have taken effect, it is looked for before it is repeated. */
+  async function followUp(index: number, body: Body): Promise<Sent> {
+    const there = isUnsure && sent[0] && (await findFollowUps(rest, { ...address, sent: [...sent] }, sent[0].id));
+    const found = there ? there.sent[index - 1] : undefined;
+    isUnsure = false;
+    if (found) return found;
+    try {
+      const request = requestOf({ ...body, ...(isPrivate && { flags: EPHEMERAL }) }, noPings);
+      const query = new URLSearchParams({ wait: 'true' });
+      return byToken(await rest.post(Routes.webhook(applicationId, token), { ...request, query, auth: false }));
+    } catch (error) {
+      isUnsure = error instanceof Unsure;
+      throw error;
+    }
+  }
+
+  const byToken = (created: unknown): Sent => ({ id: Created.parse(created).id, channelId, isOwn: false });
+
+  /** Without the token, a private answer goes to the asker's DMs and any other into the channel. */
+  async function sendAnew(index: number, body: Body): Promise<Sent> {
+    if (!isMember && !isPrivate) throw new Gone('The interaction has ended, and the bot is not in its channel.');
+    const target = isPrivate ? await openDirect(rest, address.askerId) : channelId;
+    return sendTo(rest, target, nonceOf(turnId, index), body);
+  }
+
+  async function put(index: number, part: Sent): Promise<void> {
+    sent = [...sent.slice(0, index), part, ...sent.slice(index + 1)];
+    await means.moved(writeAddress({ ...address, sent: [...sent] }));
+  }
+
+  return {
+    head,
+    turnId,
+    maxMessages: isMember ? Number.POSITIVE_INFINITY : 1 + FOLLOW_UPS_OF_USER_APP,
+    isCrowded: false,
+    async allow(urgency, signal) {
+      // The global limit does not count requests that an interaction's token makes.
+      if (urgency === 'preview') await pace.bucket(hasToken ? token : channelId, signal);
+      if (!hasToken) await pace.allow(urgency, signal);
+    },
+    async giveSign() {
+      // "… is thinking" stands there since the interaction was deferred.
+    },
+    async standing() {
+      if (!means.isTakenUp) return [];
+      const found = await findResponse(rest, address);
+      hasToken = found !== undefined;
+      if (found) sent = found.sent;
+      return found?.texts ?? sent.map(() => '');
+    },
+    async create(index, message) {
+      const body = bodyOf(message, turnId);
+      const withToken = () => (index === 0 ? respond(body) : followUp(index, body));
+      await put(index, await eitherWay(withToken, () => sendAnew(index, body)));
+    },
+    async edit(index, message) {
+      const part = sent[index];
+      if (!part) return;
+      const body = bodyOf(message, turnId);
+      const byOwnRight = async () => {
+        // Only the token reaches what is for one person's eyes.
+        if (isPrivate && !part.isOwn) return sendAnew(index, body);
+        await editOwn(rest, part, body, noPings);
+        return part;
+      };
+      if (part.isOwn) return void (await byOwnRight());
+      const edited = await eitherWay(async () => {
+        await rest.patch(webhookMessage(part.id), { ...requestOf(body, noPings), auth: false });
+        return part;
+      }, byOwnRight);
+      if (edited !== part) await put(index, edited);
+    },
+    async remove(index) {
+      const part = sent[index];
+      sent = sent.slice(0, index);
+      if (!part) return;
+      const isByToken = hasToken && !part.isOwn;
+      const route = isByToken ? webhookMessage(part.id) : Routes.channelMessage(part.channelId, part.id);
+      await rest.delete(route, { auth: !isByToken }).catch(unlessGone);
+    },
+    judge,
+  };
+}
+
+/** What Discord refuses, it will refuse again; what it only failed at may succeed later. */
 function judge(error: unknown): Verdict {
-  if (error instanceof Gone || error instanceof DiscordjsError) return 'gone';
+  if (error instanceof Gone) return 'gone';
   if (!(error instanceof DiscordAPIError) || error.status >= 500 || error.status === 429) return 'later';
   return refusalsOfText.has(Number(error.code)) ? 'refused' : 'gone';
 }
@@ -54,128 +228,81 @@ const refusalsOfText: ReadonlySet<number> = new Set([
   RESTJSONErrorCodes.ExplicitContentCannotBeSentToTheDesiredRecipient,
 ]);
 
-const fileOf = (text: string) => ({ attachment: Buffer.from(text), name: 'answer.md' });
-
-/** Answers a message: the first part as a reply to it, the further ones below. */
-export function messageSurface(question: Message, pace: DiscordPace): Surface {
-  const sent: Message[] = [];
-  // Not the message's own: a channel that was deleted while the question waited is no longer in the cache.
-  const channel = question.client.channels.cache.get(question.channelId);
-  if (!channel?.isSendable()) throw new Gone('The channel is gone, or not for sending messages.');
-  return {
-    head: '',
-    maxMessages: Number.POSITIVE_INFINITY,
-    get isCrowded() {
-      return pace.isCrowded;
-    },
-    async allow(urgency, signal) {
-      if (urgency === 'preview') await pace.bucket(channel.id, signal);
-      await pace.allow(urgency, signal);
-    },
-    async giveSign() {
-      await channel.sendTyping();
-    },
-    async create(index, content) {
-      const body = { content, ...nonceOf(question.id, index) };
-      sent[index] =
-        index === 0 ? await replyTo(question, body) : await channel.send({ ...body, allowedMentions: noPings });
-    },
-    async edit(index, content) {
-      // An edit notifies nobody, but without the asker in it the reply would no longer count as theirs.
-      await sent[index]?.edit({ content, allowedMentions: index === 0 ? pingAsker : noPings });
-    },
-    judge,
-  };
+interface Body {
+  readonly content: string;
+  readonly [field: string]: unknown;
 }
 
-/** Without the permission to read the history, a bot may write but not reply (160002). */
-export async function replyTo(
-  message: Message,
-  body: { content: string; nonce: string; enforceNonce: boolean },
-): Promise<Message> {
-  try {
-    return await message.reply({ ...body, failIfNotExists: false, allowedMentions: pingAsker });
-  } catch (error) {
-    if (!hasCode(error, RESTJSONErrorCodes.CannotReplyWithoutPermissionToReadMessageHistory)) throw error;
-    if (!message.channel.isSendable()) throw error;
-    return message.channel.send({ ...body, allowedMentions: noPings });
-  }
+/** For one person's eyes ("Message Flags"). */
+const EPHEMERAL = 1 << 6;
+
+/** A message as Discord takes it; with it come no buttons but the one that it offers. */
+export const bodyOf = ({ text, file, offersAgain }: Message, turnId: string): Body => ({
+  content: text,
+  ...(file !== undefined && { file }),
+  components: offersAgain ? [askAgain(turnId)] : [],
+});
+
+const askAgain = (turnId: string) => ({
+  type: ComponentType.ActionRow,
+  components: [
+    {
+      type: ComponentType.Button,
+      style: ButtonStyle.Secondary,
+      label: 'Ask again',
+      custom_id: `${ASK_AGAIN}${turnId}`,
+    },
+  ],
+});
+
+const requestOf = ({ file, ...body }: Body, allowed_mentions: typeof noPings | typeof pingAsker) => ({
+  body: { ...body, allowed_mentions },
+  ...(typeof file === 'string' && { files: [{ name: 'answer.md', data: Buffer.from(file) }] }),
+});
+
+/**
+ * Discord drops a second message with the same nonce by the same bot within a few minutes, so a repeated request is
+ * harmless ("Create Message", enforce_nonce).
+ */
+const nonceOf = (turnId: string, index: number): string => `${turnId}.${index}`;
+
+const Created = z.object({ id: z.string() });
+
+/** Creates a message by the bot's own right, once, however often it is repeated with its nonce. */
+async function sendTo(
+  rest: REST,
+  channelId: string,
+  nonce: string,
+  body: Body,
+  mentions: typeof noPings | typeof pingAsker = noPings,
+): Promise<Sent> {
+  const request = requestOf({ ...body, nonce, enforce_nonce: true }, mentions);
+  const { id } = Created.parse(await rest.post(Routes.channelMessages(channelId), request));
+  return { id, channelId, isOwn: true };
 }
 
-/** Answers an interaction that was deferred: its response becomes the first part, follow-ups the further ones. */
-export function interactionSurface(
-  interaction: Interaction,
-  pace: DiscordPace,
-  head: string,
-  isPrivate: boolean,
-): Surface {
-  const sent: Message[] = [];
-  const began = performance.now();
-  let isTokenDead = false;
-
-  const hasToken = () => !isTokenDead && performance.now() - began < TOKEN_LIFE_MS;
-
-  /** Tries the interaction's own way, and the bot's where the token has died meanwhile. */
-  async function eitherWay(withToken: () => Promise<Message>, withoutToken: () => Promise<Message>): Promise<Message> {
-    if (hasToken()) {
-      try {
-        return await withToken();
-      } catch (error) {
-        if (!isDeadToken(error)) throw error;
-        isTokenDead = true;
-        await pace.allow('text');
-      }
-    }
-    return withoutToken();
-  }
-
-  /** Without the token, a private answer goes to the asker's DMs and any other into the channel. */
-  async function sendAnew(content: string, index: number, files: ReturnType<typeof fileOf>[]): Promise<Message> {
-    const target = isPrivate ? await interaction.user.createDM() : interaction.channel;
-    if (!target?.isSendable()) throw new Gone('The interaction has ended, and the bot is not in its channel.');
-    return target.send({ content, files, allowedMentions: noPings, ...nonceOf(interaction.id, index) });
-  }
-
-  return {
-    head,
-    maxMessages: isMember(interaction) ? Number.POSITIVE_INFINITY : 1 + FOLLOW_UPS_OF_USER_APP,
-    isCrowded: false,
-    async allow(urgency, signal) {
-      // The global limit does not count requests that an interaction's token makes.
-      const isOwn = !hasToken();
-      if (urgency === 'preview') await pace.bucket(isOwn ? (interaction.channelId ?? '') : interaction.token, signal);
-      if (isOwn) await pace.allow(urgency, signal);
-    },
-    async giveSign() {
-      // "… is thinking" stands there since the interaction was deferred.
-    },
-    async create(index, content, file) {
-      const files = file === undefined ? [] : [fileOf(file)];
-      const body = { content, files, allowedMentions: noPings };
-      const flags = isPrivate ? ({ flags: MessageFlags.Ephemeral } as const) : {};
-      sent[index] = await eitherWay(
-        () => (index === 0 ? interaction.editReply(body) : interaction.followUp({ ...body, ...flags })),
-        () => sendAnew(content, index, files),
-      );
-    },
-    async edit(index, content) {
-      const message = sent[index];
-      if (!message) return;
-      const body = { content, allowedMentions: noPings };
-      sent[index] = await eitherWay(
-        () => interaction.editReply({ ...body, message }),
-        () => (isPrivate && message.interactionMetadata ? sendAnew(content, index, []) : message.edit(body)),
-      );
-    },
-    judge,
-  };
+/** Edits a message by the bot's own right. A thread that was archived meanwhile is opened again, unless it is locked. */
+async function editOwn(
+  rest: REST,
+  { id, channelId }: Sent,
+  body: Body,
+  mentions: typeof noPings | typeof pingAsker,
+): Promise<void> {
+  const edit = () => rest.patch(Routes.channelMessage(channelId, id), requestOf(body, mentions));
+  await edit().catch(async (error) => {
+    if (!hasCode(error, RESTJSONErrorCodes.InvalidActionOnArchivedThread)) throw error;
+    await rest.patch(Routes.channel(channelId), { body: { archived: false } });
+    await edit();
+  });
 }
 
-/** Whether the bot itself is in the place, and not only there because the asker has it installed for themselves. */
-const isMember = (interaction: Interaction): boolean =>
-  interaction.guildId === null
-    ? interaction.context !== InteractionContextType.PrivateChannel
-    : interaction.guild !== null;
+const openDirect = async (rest: REST, userId: string): Promise<string> =>
+  Created.parse(await rest.post(Routes.userChannels(), { body: { recipient_id: userId } })).id;
+
+/** What is not there any more need not be removed; what can't be removed stays. */
+function unlessGone(error: unknown): void {
+  if (judge(error) === 'later') throw error;
+}
 
 const isDeadToken = (error: unknown): boolean =>
   hasCode(error, RESTJSONErrorCodes.InvalidWebhookToken) || hasCode(error, RESTJSONErrorCodes.UnknownWebhook);

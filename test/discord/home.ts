@@ -21,6 +21,9 @@ export interface HomeOptions {
   readonly timeoutMs?: number;
   readonly contextTokens?: number;
   readonly maxConcurrent?: number;
+  readonly maxWaitingPerPerson?: number;
+  readonly maxWaitingPerChannel?: number;
+  readonly catchUpMs?: number;
   readonly permissions?: Parameters<ReturnType<Discord['guild']>['install']>[1];
 }
 
@@ -65,10 +68,15 @@ export async function startBot({ discord, model, app, databasePath }: Sandbox, t
     systemPrompt: 'Be brief.',
     contextTokens: told.contextTokens ?? 16_000,
     maxConcurrent: told.maxConcurrent ?? 8,
+    maxWaitingPerPerson: told.maxWaitingPerPerson ?? 1000,
+    maxWaitingPerChannel: told.maxWaitingPerChannel ?? 1000,
   });
   const commands = await loadCommands(new URL('../../commands/', import.meta.url));
   const onLost = (reason: ConfigError) => lost.push(reason);
-  const bot = await connectToDiscord({ token: app.token, apiUrl: discord.url, chat, commands, log, onLost });
+  const bot = await connectToDiscord({
+    ...{ token: app.token, apiUrl: discord.url, chat, commands, log, onLost },
+    catchUpMs: told.catchUpMs ?? 600_000,
+  });
   await bot.registered;
   let isStopped = false;
   const stop = async () => {

@@ -358,8 +358,10 @@ test('a command that breaks says so, and the log says why', async () => {
   store.reset = () => Promise.reject(new Error('disk full'));
   const use = await ada.invokes(app, general, 'reset');
   await discord.until(() => use.state === 'answered');
-  expect(use.message?.content).toBe('Something broke on my side. Whoever runs me finds it in the log.');
-  expect(lines.join('')).toContain('disk full');
+  expect(use.message?.content).toBe(
+    `Something broke on my side. Whoever runs me finds it in the log.\n-# Reference: ${use.id}`,
+  );
+  expect(lines.find((line) => line.includes('disk full'))).toContain(use.id);
 });
 
 test('/help lists every command with its description, in private', async () => {

@@ -421,11 +421,12 @@ describe('when something fails', () => {
       const home = await openHome();
       const { model, app, ada, general, lines } = home;
       model.script(script);
-      await ada.says(general, `${app.mention} hi`);
+      const { id } = await ada.says(general, `${app.mention} hi`);
       const { content } = await answer(home, general);
       expect(content).toMatch(sentence);
-      expect(content.split('\n')).toHaveLength(1);
-      expect(lines.join('')).toContain('turn failed');
+      expect(content.split('\n').slice(1)).toEqual([`-# Reference: ${id}`]);
+      const failed = lines.find((line) => line.includes('turn failed'));
+      expect(failed).toContain(id);
       model.script('Better now.');
       await ada.says(general, `${app.mention} again`);
       expect((await answer(home, general, 1)).content).toBe('Better now.');
@@ -451,13 +452,10 @@ describe('when something fails', () => {
       await pause(50);
       yield hangUp;
     });
-    await ada.says(general, `${app.mention} a story`);
-    const [shown] = await ending(home, general, 'in a moment.');
+    const { id } = await ada.says(general, `${app.mention} a story`);
+    const [shown] = await ending(home, general, id);
     expect(shown?.content).toBe(
-      'It was a dark and \n-# I lost the connection to the language model. Please try again in a moment.'.replace(
-        ' \n',
-        '\n',
-      ),
+      `It was a dark and\n-# I lost the connection to the language model. Please try again in a moment. Reference: ${id}`,
     );
   });
 
@@ -468,21 +466,61 @@ describe('when something fails', () => {
       yield 'It was ';
       await closed;
     }, 'Next.');
-    await ada.says(general, `${app.mention} a story`);
-    const [shown] = await ending(home, general, 'in a moment.');
-    expect(shown?.content).toBe('It was\n-# The language model stopped sending. Please try again in a moment.');
+    const { id } = await ada.says(general, `${app.mention} a story`);
+    const [shown] = await ending(home, general, id);
+    expect(shown?.content).toBe(
+      `It was\n-# The language model stopped sending. Please try again in a moment. Reference: ${id}`,
+    );
     await ada.says(general, `${app.mention} next`);
     expect((await answer(home, general, 1)).content).toBe('Next.');
   });
 
-  test('a question that is deleted meanwhile is answered all the same, not as a reply', async () => {
+  test('a question that is deleted before it is answered is not answered, and the model is asked no further', async () => {
+    const home = await openHome();
+    const { model, app, ada, bob, general, lines } = home;
+    const closed = gate();
+    model.script(async function* (request) {
+      yield '';
+      await request.closed;
+      closed.open();
+    }, 'Next.');
+    const running = await ada.says(general, `${app.mention} one`);
+    const waiting = await bob.says(general, `${app.mention} two`);
+    await ada.says(general, `${app.mention} three`);
+    await model.request(0);
+    await bob.deletes(waiting);
+    await ada.deletes(running);
+    await closed.opened;
+    expect((await answer(home, general)).content).toBe('Next.');
+    expect(answers(home, general)).toHaveLength(1);
+    expect(model.requests).toHaveLength(2);
+    expect(await questionOf(home, 1)).toContain('| three');
+    expect(lines.filter((line) => line.includes('withdrawn'))).toHaveLength(2);
+  });
+
+  test('an answer to a question that is deleted while it is shown ends there, and says why', async () => {
     const home = await openHome();
     const { model, app, ada, general } = home;
+    model.script(async function* ({ closed }) {
+      yield 'It was a dark and';
+      await closed;
+    });
+    const asked = await ada.says(general, `${app.mention} a story`);
+    await answer(home, general);
+    await ada.deletes(asked);
+    const [shown] = await ending(home, general, 'deleted.');
+    expect(shown?.content).toBe('It was a dark and\n-# Stopped, because the question was deleted.');
+  });
+
+  test('a question of whose deletion Discord tells too late is answered, not as a reply', async () => {
+    const home = await openHome();
+    const { discord, model, app, ada, general } = home;
     const held = gate();
     model.script(async function* () {
       await held.opened;
       yield 'Here.';
     });
+    discord.faults.gateway.disturb({ event: 'MESSAGE_DELETE', copies: 0 });
     const asked = await ada.says(general, `${app.mention} hi`);
     await model.request(0);
     await ada.deletes(asked);
@@ -539,7 +577,7 @@ describe('when something fails', () => {
     await home.stop();
     expect(model.requests).toHaveLength(2);
     expect(await questionOf(home, 1)).toContain('| three');
-    expect(lines.join('')).toContain('The channel is gone');
+    expect(lines.filter((line) => line.includes('undelivered') || line.includes('could not be shown'))).toHaveLength(2);
   });
 
   const blocked = { status: 400, body: { code: 200000, message: 'Message was blocked by automatic moderation' } };

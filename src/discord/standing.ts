@@ -1,0 +1,125 @@
+import { DiscordAPIError, MessageType, type REST, Routes } from 'discord.js';
+import { z } from 'zod';
+import type { InteractionAddress, MessageAddress, Sent } from './address.js';
+
+/** There is no way, or no way any more, to write where an answer belongs. */
+export class Gone extends Error {
+  override name = 'Gone';
+}
+
+/** What stands of an answer: its messages, and their texts as far as they can be read. */
+export interface Standing {
+  readonly sent: readonly Sent[];
+  readonly texts: readonly string[];
+}
+
+/** What one request gives at most ("Get Channel Messages"), and after how many of them nothing more is looked for. */
+const PAGE = 100;
+const MOST_PAGES = 10;
+
+/** The name of an interaction's own answer where a message's id would stand ("Receiving and Responding", endpoints). */
+export const ORIGINAL = '@original';
+
+/** Set on the answer that a deferred interaction has until it gets its text ("Message Flags", LOADING). */
+const LOADING = 1 << 7;
+
+const Message = z.object({
+  id: z.string(),
+  type: z.number(),
+  content: z.string(),
+  author: z.object({ id: z.string() }),
+  flags: z.number().optional(),
+  message_reference: z.object({ message_id: z.string().optional() }).optional(),
+  interaction_metadata: z.object({ id: z.string() }).optional(),
+});
+type Message = z.infer<typeof Message>;
+
+/** A channel's messages after one of its ids, oldest first; none where the history is not to be read. */
+async function readAfter(rest: REST, channelId: string, id: string): Promise<readonly Message[]> {
+  const messages: Message[] = [];
+  for (let page = 0, after = id; page < MOST_PAGES; page++) {
+    const query = new URLSearchParams({ after, limit: String(PAGE) });
+    const found = z.array(Message).parse(await rest.get(Routes.channelMessages(channelId), { query }));
+    messages.push(...found.reverse());
+    after = messages.at(-1)?.id ?? after;
+    if (found.length < PAGE) break;
+  }
+  return messages;
+}
+
+/**
+ * Finds what stands of the answer to a message: the reply to it, and what the bot wrote below; its answers in a channel
+ * are written one after another.
+ *
+ * @throws {Gone} when the question or a part of its answer has been deleted
+ */
+export async function findReply(rest: REST, me: string, address: MessageAddress): Promise<Standing> {
+  const { channelId, questionId, sent } = address;
+  const messages = await readAfter(rest, channelId, String(BigInt(questionId) - 1n));
+  if (messages.length > 0 && messages[0]?.id !== questionId) throw new Gone('The question was deleted.');
+  const own = messages.filter((message) => isSaidBy(message, me) && message.interaction_metadata === undefined);
+  const first = own.findIndex(({ message_reference }) => message_reference?.message_id === questionId);
+  const parts =
+    first < 0 ? [] : own.filter((message, index) => index === first || (index > first && !isReply(message)));
+  return allOf(sent, parts, messages, channelId);
+}
+
+/**
+ * Finds what stands of the answer to an interaction. Undefined where its token does not work any more, or never did.
+ *
+ * @throws {Gone} when a part of the answer has been deleted
+ */
+export async function findResponse(rest: REST, address: InteractionAddress): Promise<Standing | undefined> {
+  const { applicationId, token, channelId, sent } = address;
+  const original = await rest
+    .get(Routes.webhookMessage(applicationId, token, ORIGINAL), { auth: false })
+    .catch(nothingIfRefused);
+  if (original === undefined) return undefined;
+  const { id, content, flags = 0 } = Message.pick({ id: true, content: true, flags: true }).parse(original);
+  if (flags & LOADING) return { sent: [], texts: [] };
+  const followUps = await findFollowUps(rest, address, id);
+  return {
+    sent: [{ id, channelId, isOwn: false }, ...(followUps?.sent ?? sent.slice(1))],
+    texts: [content, ...(followUps?.texts ?? sent.slice(1).map(() => ''))],
+  };
+}
+
+/** Finds what was said after an interaction's own answer; undefined where that can't be read. */
+export async function findFollowUps(
+  rest: REST,
+  { channelId, interactionId, isPrivate, isMember, sent }: InteractionAddress,
+  originalId: string,
+): Promise<Standing | undefined> {
+  if (isPrivate || !isMember) return undefined;
+  const messages = await readAfter(rest, channelId, String(BigInt(originalId) - 1n));
+  if (messages.length === 0) return undefined;
+  const parts = messages.filter(
+    ({ id, interaction_metadata }) => interaction_metadata?.id === interactionId && id !== originalId,
+  );
+  return allOf(sent.slice(1), parts, messages, channelId);
+}
+
+/** What is known of, and then what was found besides. */
+function allOf(
+  sent: readonly Sent[],
+  found: readonly Message[],
+  messages: readonly Message[],
+  channelId: string,
+): Standing {
+  const contents = new Map(messages.map(({ id, content }) => [id, content]));
+  if (messages.length > 0 && sent.some((part) => part.channelId === channelId && !contents.has(part.id))) {
+    throw new Gone('A part of the answer was deleted.');
+  }
+  const known = new Set(sent.map(({ id }) => id));
+  const all = [...sent, ...found.filter(({ id }) => !known.has(id)).map(({ id }) => ({ id, channelId, isOwn: false }))];
+  return { sent: all, texts: all.map(({ id }) => contents.get(id) ?? '') };
+}
+
+const isSaidBy = ({ author, type }: Message, who: string): boolean =>
+  author.id === who && (type === MessageType.Default || type === MessageType.Reply);
+
+const isReply = ({ message_reference }: Message): boolean => message_reference !== undefined;
+
+function nothingIfRefused(error: unknown): undefined {
+  if (!(error instanceof DiscordAPIError) || error.status >= 500 || error.status === 429) throw error;
+}

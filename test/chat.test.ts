@@ -376,3 +376,90 @@ test('an answer that outlasts the grace stays open, and the next process gives i
   expect(shown.map(({ text }) => text)).toEqual(['Whole.']);
   expect(talk(whole.prompts[0])).toEqual(['user: | first']);
 });
+
+test('a question too many of a person, or in a channel, is refused, told so once, and taken when there is room again', async () => {
+  const held = gate();
+  const model = fakeModel(async function* () {
+    await held.opened;
+    yield 'Done.';
+    return undefined;
+  });
+  const { ask, chat } = chatWith(model, { maxWaitingPerPerson: 2, maxWaitingPerChannel: 3 });
+  const running = [ask('one'), ask('two', { channelId: 'c2' })];
+  const again = question('three');
+  const first = listener();
+  await chat.answer(again, first.audience);
+  expect(first.shown.failure).toBe(
+    '2 questions of yours wait already, so I left this one out. Please ask it again later.',
+  );
+  const second = listener();
+  await chat.answer(again, second.audience);
+  expect(second.shown).toMatchObject({ text: '', failure: '' });
+  running.push(ask('four', { speaker: bob }), ask('five', { speaker: { ...bob, id: '3' } }));
+  expect((await ask('six', { speaker: { ...bob, id: '4' } })).failure).toMatch(/^3 questions wait here already/);
+  held.open();
+  await Promise.all(running);
+  expect((await ask('seven')).text).toBe('Done.');
+  expect(model.prompts).toHaveLength(5);
+});
+
+test('a question that is delivered many times at once counts once', async () => {
+  const held = gate();
+  const model = fakeModel(async function* () {
+    await held.opened;
+    yield 'Done.';
+    return undefined;
+  });
+  const { chat } = chatWith(model, { maxWaitingPerPerson: 2 });
+  const asked = question('one');
+  const listening = Array.from({ length: 5 }, () => listener());
+  const all = listening.map(({ audience }) => chat.answer(asked, audience));
+  held.open();
+  await Promise.all(all);
+  expect(listening.map(({ shown }) => shown.text + shown.failure)).toEqual(['Done.', '', '', '', '']);
+});
+
+test('a refusal that nobody was told of is told by the next process, and is no part of the context', async () => {
+  const model = sayingModel('Done.');
+  const { store } = chatWith(model);
+  await store.begin(question('one'), 'here', 'Refused');
+  const again = chatWith(model, {}, store);
+  const [shown] = await resumed(again);
+  expect(shown?.failure).toBe('So much was waiting that I left this question out.');
+  await again.ask('two');
+  expect(talk(model.prompts[0])).toEqual(['user: | two']);
+});
+
+test('a question that is too old to be answered unasked is ended, and can be asked again', async () => {
+  const model = sayingModel('Done.');
+  const { store } = chatWith(model);
+  const asked = question('one');
+  await store.begin(asked, 'here');
+  const again = chatWith(model, {}, store);
+  const [shown] = await resumed(again, true);
+  expect(shown?.failure).toMatch(/^I was away before this was answered/);
+  expect(model.prompts).toEqual([]);
+  expect(await again.chat.questionOf(asked.id)).toEqual(asked);
+});
+
+test('a question that quotes a private one, or one of another channel, is not told its text', async () => {
+  const model = sayingModel('Done.');
+  const { ask, chat } = chatWith(model);
+  const secret = question('secret', { speaker: bob, isPrivate: true });
+  const elsewhere = question('elsewhere', { channelId: 'c2' });
+  for (const asked of [secret, elsewhere]) await chat.answer(asked, listener().audience);
+  for (const { id } of [secret, elsewhere]) await ask('And this?', { quote: { messageId: id } });
+  for (const prompt of model.prompts.slice(2)) expect(prompt.at(-1)?.content).toBe('@ada (Ada):\n| And this?');
+});
+
+test('where one lost text is gone, a note says so after a restart too, and the model is not asked again', async () => {
+  const model = sayingModel('Never.');
+  const { store } = chatWith(model);
+  const asked = question('one');
+  await store.begin(asked, 'here');
+  await store.finish(asked.id, 'One.', 1, 'stop');
+  await store.reset('c1', '1', undefined);
+  const [shown] = await resumed(chatWith(model, {}, store));
+  expect(shown).toMatchObject({ text: '', failure: 'Stopped, because the conversation was reset.' });
+  expect(model.prompts).toEqual([]);
+});

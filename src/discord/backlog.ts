@@ -17,9 +17,13 @@ import type { DiscordPace } from './pace.js';
 const PAGE = 100;
 const MOST_PAGES = 10;
 
-/** How often a channel's backlog is asked for, and the first wait in between; later ones double. */
-const ATTEMPTS = 4;
+/** How often a channel's backlog is asked for, and the waits in between: the first, and the longest, as they double. */
+const ATTEMPTS = 12;
 const AGAIN_MS = 1000;
+const LONGEST_WAIT_MS = 30_000;
+
+/** For how long new messages of a channel wait for its backlog. */
+const PATIENCE_MS = 15_000;
 
 /** For how long, after a new session has begun, messages wait for its servers to arrive. */
 const ARRIVAL_MS = 3000;
@@ -54,15 +58,15 @@ export function followBacklog(settings: BacklogSettings): (message: Message) => 
 
   /** Reads a channel, and keeps its new messages waiting until that is done. */
   function read(id: string, work: () => Promise<void>): void {
-    const done = work()
-      .catch((err) => log.warn({ channel: id, err }, 'backlog not read'))
-      .then(() => {
-        if (reading.get(id) === done) reading.delete(id);
-      });
+    const all = work().catch((err) => log.warn({ channel: id, err }, 'backlog not read'));
+    const done = Promise.race([all, delay(PATIENCE_MS, undefined, { ref: false })]).then(() => {
+      if (reading.get(id) === done) reading.delete(id);
+    });
     reading.set(id, done);
   }
 
   async function readAll(shard: number): Promise<void> {
+    if (settings.maxAgeMs === 0) return;
     const since = settings.now() - settings.maxAgeMs;
     const channels = client.channels.cache.filter((channel) => channel.isTextBased() && isOnShard(channel, shard));
     for (const channel of channels.values()) {
@@ -145,6 +149,6 @@ async function insist<Result>(work: () => Promise<Result>): Promise<Result> {
     } catch (error) {
       if (attempt === ATTEMPTS) throw error;
     }
-    await delay(AGAIN_MS * 2 ** (attempt - 1), undefined, { ref: false });
+    await delay(Math.min(AGAIN_MS * 2 ** (attempt - 1), LONGEST_WAIT_MS), undefined, { ref: false });
   }
 }

@@ -133,7 +133,7 @@ export async function connectToDiscord(settings: DiscordSettings): Promise<Bot> 
       const address = readAddress(left.address);
       return address?.kind === 'message' ? messages.revive(address) : address && interactions.revive(address, left);
     },
-    ({ address }) => clock.now() - askedAt(readAddress(address)) > settings.catchUpMs,
+    ({ address }) => settings.catchUpMs === 0 || clock.now() - askedAt(readAddress(address)) > settings.catchUpMs,
   );
 
   const ready = new Promise<Client<true>>((resolve) => client.once(Events.ClientReady, resolve));

@@ -7,6 +7,8 @@ export interface Backend {
   readonly world: World;
   readonly clock: Clock;
   readonly newId: () => string;
+  /** Of each channel, as many messages are kept. */
+  readonly keepsMessages: number;
   /** Sends an event to every session that is to have it. */
   readonly publish: (event: GatewayEvent) => void;
   /** Wakes those who wait for something to change, where no event tells them. */

@@ -1,8 +1,9 @@
 import { UpdateGuildChannelRequestPartialSchema, UpdateThreadRequestPartialSchema } from 'discord-api-spec/zod';
 import { ChannelType } from 'discord-api-types/v10';
 import type { Backend } from './backend.js';
+import { take } from './deletions.js';
 import { channelChanged, channelDeleted } from './events.js';
-import { demand } from './permissions.js';
+import { demand, type Permission } from './permissions.js';
 import { refusal } from './refusal.js';
 import { check } from './schema.js';
 import { type Channel, createChannel, isDirect, isThread, type User } from './world.js';
@@ -11,24 +12,37 @@ import { type Channel, createChannel, isDirect, isThread, type User } from './wo
 export function changeChannel(backend: Backend, channel: Channel, body: unknown, by: User): void {
   if (isDirect(channel)) throw refusal(50003);
   const changed = isThread(channel) ? threadChange(backend, channel, body, by) : textChange(backend, channel, body, by);
+  const isMoved = changed.archived !== undefined && changed.archived !== channel.archived;
+  if (isMoved) channel.archivedAt = backend.clock.now();
   Object.assign(channel, Object.fromEntries(Object.entries(changed).filter(([, value]) => value !== undefined)));
   backend.publish(channelChanged(backend.world, channel, 'updated'));
 }
 
 type Change = { readonly [Field in keyof Channel]?: Channel[Field] | undefined };
 
-/** Who opened a thread may change it as long as it is not locked; else it is for those who manage threads. */
+/** An archived thread takes no change but together with coming back ("Modify Channel", thread). */
 function threadChange({ world }: Backend, thread: Channel, body: unknown, by: User): Change {
   const { name, archived, locked, rate_limit_per_user } = check(UpdateThreadRequestPartialSchema, body);
-  const isOwn = thread.ownerId === by.id && !thread.locked;
-  demand(world, by.id, thread, ...(isOwn ? [] : (['ManageThreads'] as const)));
-  if (thread.archived && archived !== false) throw refusal(50083);
-  return {
+  const change: Change = {
     name: name ?? undefined,
     archived: archived ?? undefined,
     locked: locked ?? undefined,
     slowModeSeconds: rate_limit_per_user ?? undefined,
   };
+  demand(world, by.id, thread, ...neededFor(change, thread, by));
+  if (thread.archived && archived !== false) throw refusal(50083);
+  return change;
+}
+
+/**
+ * Slow mode and the lock are for those who manage threads, and so is a thread that is locked. Else who opened it may
+ * name and archive it, and who is in it and may write in it may bring it back ("Editing & Deleting Threads").
+ */
+function neededFor(change: Change, thread: Channel, { id }: User): readonly Permission[] {
+  const isModerating = thread.locked || change.locked !== undefined || change.slowModeSeconds !== undefined;
+  const isComingBack = change.archived === false && change.name === undefined && thread.people.has(id);
+  if (!isModerating && isComingBack) return ['SendMessages'];
+  return !isModerating && thread.ownerId === id ? [] : ['ManageThreads'];
 }
 
 function textChange({ world }: Backend, channel: Channel, body: unknown, by: User): Change {
@@ -43,6 +57,7 @@ export function deleteChannel(backend: Backend, channel: Channel): void {
   const threads = [...world.channels.values()].filter(({ parentId }) => parentId === channel.id);
   for (const one of [...threads, channel]) {
     const event = channelDeleted(world, one);
+    for (const id of [...one.messages.keys()]) take(world, one, id);
     world.channels.delete(one.id);
     backend.publish(event);
   }

@@ -1,5 +1,6 @@
 import type { Backend } from './backend.js';
 import { messageDeleted, messagesDeleted } from './events.js';
+import { forget } from './forget.js';
 import { demand } from './permissions.js';
 import { refusal } from './refusal.js';
 import { timeOf } from './snowflake.js';
@@ -15,13 +16,23 @@ export function deleteMessage(backend: Backend, channel: Channel, messageId: str
     if (isDirect(channel)) throw refusal(50003);
     demand(world, by.id, channel, 'ManageMessages');
   }
+  demandActive(channel);
   removeMessage(backend, channel, message);
 }
 
+/** Throws 50083 for an archived thread: "Threads" allows to delete in one, Discord does not (victornpb/undiscord, issue 399). */
+function demandActive(channel: Channel): void {
+  if (channel.archived) throw refusal(50083);
+}
+
+/** Of deleted messages, as many are kept for those who run the sandbox. */
+const maxDeleted = 10_000;
+
 /** Takes a message out of its channel, if it is there. */
-function take(world: World, channel: Channel, id: string): boolean {
+export function take(world: World, channel: Channel, id: string): boolean {
   const message = channel.messages.get(id);
   if (message) world.deleted.set(id, message);
+  forget(world.deleted, maxDeleted);
   return channel.messages.delete(id);
 }
 
@@ -38,6 +49,7 @@ export function bulkDelete(backend: Backend, channel: Channel, ids: readonly str
   const { world, clock } = backend;
   if (isDirect(channel)) throw refusal(50003);
   demand(world, by.id, channel, 'ManageMessages');
+  demandActive(channel);
   const wanted = [...new Set(ids)];
   if (wanted.length < 2 || wanted.length > 100) throw refusal(50016);
   if (wanted.some((id) => timeOf(id) < clock.now() - bulkAgeMs)) throw refusal(50034);

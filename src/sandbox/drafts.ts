@@ -2,6 +2,7 @@ import type { MessageChange, MessageDraft } from 'discord-api-spec/zod';
 import { MessageFlags } from 'discord-api-types/v10';
 import { attach, type Upload } from './attachments.js';
 import type { Backend } from './backend.js';
+import { checkComponents } from './components.js';
 import { allowedByDefault, checkAllowedMentions, readContent, readEmbeds, resolveMentions } from './content.js';
 import { invalid, refusal } from './refusal.js';
 import type { Channel, Message } from './world.js';
@@ -39,6 +40,7 @@ export function readDraft(
   forbidLegacy(draft, flags);
   const content = readContent(draft.content ?? '');
   const embeds = readEmbeds(draft.embeds ?? []);
+  checkComponents(draft.components ?? [], flags);
   const components = numbered(draft.components ?? []);
   if (!content && embeds.length + components.length + uploads.length === 0) throw refusal(50006);
   const allowed = draft.allowed_mentions ?? allowedByDefault[origin];

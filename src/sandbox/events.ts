@@ -10,8 +10,10 @@ import {
 import { messageEventPayload, nonceOf, type Viewer } from './message-payloads.js';
 import {
   channelPayloadFor,
+  guildChannelPayload,
   guildCreatePayload,
   guildPayload,
+  hearsOf,
   memberOfEvent,
   memberPayload,
   threadPayload,
@@ -178,32 +180,47 @@ const channelEvents = {
   updated: [GatewayDispatchEvents.ChannelUpdate, GatewayDispatchEvents.ThreadUpdate],
 } as const;
 
+/** A channel as an event shows it. The payload is as wide as the union of channels; an event takes one of them. */
+const shown = (world: World, channel: Channel, userId: string) =>
+  (channel.guildId === undefined
+    ? channelPayloadFor(world, channel, userId)
+    : guildChannelPayload(world, channel, userId)) as DispatchData[GatewayDispatchEvents.ChannelCreate];
+
 /** A channel, a thread or a direct conversation was made or changed; bots are not told of direct ones. */
 export function channelChanged(world: World, channel: Channel, what: keyof typeof channelEvents): GatewayEvent {
   const [ofChannel, ofThread] = channelEvents[what];
-  const sees = readers(world, channel);
+  const isHidden = (userId: string) => isDirect(channel) && world.users.get(userId)?.applicationId !== undefined;
   return {
     name: isThread(channel) ? ofThread : ofChannel,
     intents: of.Guilds,
-    isFor: (userId) => sees(userId) && !(isDirect(channel) && world.users.get(userId)?.applicationId !== undefined),
-    data: ({ userId }) =>
-      // The payload of a channel is as wide as the union of channels; its event takes one of them.
-      channelPayloadFor(world, channel, userId) as DispatchData[GatewayDispatchEvents.ChannelCreate],
+    isFor: (userId) => hearsOf(world, channel, userId) && !isHidden(userId),
+    data: ({ userId }) => shown(world, channel, userId),
   };
 }
 
-/** Made before the channel goes: who saw it is told. */
+/** The threads of a channel that somebody sees from now on ("Thread List Sync"). */
+export const threadsShown = (world: World, channel: Channel): GatewayEvent => ({
+  name: GatewayDispatchEvents.ThreadListSync,
+  intents: of.Guilds,
+  isFor: readers(world, channel),
+  data: ({ userId }) => {
+    const isShown = (one: Channel) =>
+      one.parentId === channel.id && !one.archived && may(world, userId, one, 'ViewChannel');
+    const threads = [...world.channels.values()].filter(isShown).map(threadPayload);
+    return { guild_id: channel.guildId ?? '', channel_ids: [channel.id], threads, members: [] };
+  },
+});
+
+/** Made before the channel goes: who was told of it is told. */
 export function channelDeleted(world: World, channel: Channel): GatewayEvent {
-  const told = new Set([...world.users.keys()].filter(readers(world, channel)));
+  const told = new Set([...world.users.keys()].filter((id) => hearsOf(world, channel, id)));
   const isFor = (userId: string) => told.has(userId);
   if (!isThread(channel)) {
     return {
       name: GatewayDispatchEvents.ChannelDelete,
       intents: of.Guilds,
       isFor,
-      // As above: one channel of the union.
-      data: ({ userId }) =>
-        channelPayloadFor(world, channel, userId) as DispatchData[GatewayDispatchEvents.ChannelDelete],
+      data: ({ userId }) => shown(world, channel, userId),
     };
   }
   const { id, guild_id = '', parent_id = '', type } = threadPayload(channel);

@@ -9,11 +9,16 @@ export interface EventFault {
   readonly copies?: number;
   /** How late it comes, behind whatever happens meanwhile. */
   readonly delayMs?: number;
+  /** Holds it back until the next event of this name has gone out: with its own name, two change places. */
+  readonly behind?: string;
 }
 
 /** What a test can do to the gateway. Each is for all connections, or for those of one account. */
 export interface GatewayFaults {
-  /** Cuts connections: with this close code, or without a word. */
+  /**
+   * Cuts connections: with this close code, or without a word. The sessions can be resumed, unless the code says that
+   * they are over.
+   */
   drop(cut?: { readonly code?: number; readonly of?: { readonly id: string } }): void;
   /** Asks clients to reconnect and resume (opcode 7). */
   askToReconnect(of?: { readonly id: string }): void;
@@ -27,7 +32,7 @@ export interface GatewayFaults {
   acknowledgesHeartbeats: boolean;
   /** Whether connections are accepted at all. */
   acceptsConnections: boolean;
-  /** Doubles, delays or loses the next events of a name. */
+  /** Doubles, delays, loses or holds back the next events of a name, READY and RESUMED among them. */
   disturb(fault: EventFault): void;
   /** Nothing goes wrong any more. */
   clear(): void;

@@ -16,6 +16,14 @@ export const close = {
   version: [4012, 'Invalid API version.'],
 } as const;
 
+/**
+ * Close codes after which there is nothing to resume: the client is to start a new session, or not to come back at all
+ * ("Gateway Close Event Codes"). After any other, also 1000 and 1001 from this side, it can resume.
+ */
+const endings: ReadonlySet<number> = new Set([4003, 4004, 4007, 4009, 4010, 4011, 4012, 4013, 4014]);
+
+export const endsSession = (code: number): boolean => endings.has(code);
+
 export const intentReasons = { 4013: 'Invalid intent(s).', 4014: 'Disallowed intent(s).' } as const;
 
 const maxPayloadBytes = 4096;

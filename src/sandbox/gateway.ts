@@ -3,12 +3,14 @@ import type { Duplex } from 'node:stream';
 import { GatewayDispatchEvents, GatewayOpcodes } from 'discord-api-types/v10';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { Backend } from './backend.js';
+import { createDisturbances } from './disturbances.js';
 import { type GatewayEvent, guildAvailable } from './events.js';
-import type { EventFault, GatewayFaults } from './faults.js';
+import type { GatewayFaults } from './faults.js';
 import {
   type Closing,
   close,
   compressed,
+  endsSession,
   guildOfEvent,
   Heartbeat,
   Identify,
@@ -24,7 +26,6 @@ import { applicationFlags, privateChannels, userPayload } from './payloads.js';
 import {
   canReplay,
   createSession,
-  dispatch,
   isOnShard,
   isShard,
   refusedIntents,
@@ -33,10 +34,14 @@ import {
   type Session,
   wants,
 } from './session.js';
+import { createSessionStarts, type IdentifyLimits } from './session-starts.js';
 import type { User } from './world.js';
 
 /** "Rate Limiting": what an app may send on one connection. */
 const maxSendsPerMinute = 120;
+
+/** Of the sessions of an account that wait for a resume, the latest so many do: a bot that is killed leaves one each time. */
+const maxLost = 4;
 
 /** One connection, and the session it carries once it has identified or resumed. */
 interface Connection {
@@ -58,6 +63,7 @@ export function createGateway(
     readonly heartbeatMs: number;
     readonly url: () => string;
     readonly changed: () => void;
+    readonly identifies?: IdentifyLimits | undefined;
     /** Sees every payload as it passes. */
     readonly watch?: WatchFrame | undefined;
   },
@@ -65,7 +71,8 @@ export function createGateway(
   const { world, clock } = backend;
   const sessions = new Map<string, Session>();
   const connections = new Set<Connection>();
-  const disturbances: (EventFault & { left: number })[] = [];
+  const disturbances = createDisturbances();
+  const starts = createSessionStarts(clock, options.identifies);
   let refused = { times: 0, resumable: false };
   const sockets = new WebSocketServer({ noServer: true, maxPayload: 1 << 20 });
 
@@ -92,7 +99,7 @@ export function createGateway(
       // What comes behind a payload that the connection is closed for is not looked at.
       if (socket.readyState !== socket.OPEN) return;
       const closing = received(connection, data, isBinary);
-      if (closing) socket.close(...closing);
+      if (closing) closeWith(connection, ...closing);
     });
     send(connection, GatewayOpcodes.Hello, { heartbeat_interval: options.heartbeatMs });
     expectHeartbeat(connection);
@@ -101,9 +108,7 @@ export function createGateway(
   function expectHeartbeat(connection: Connection): void {
     clearTimeout(connection.timeout);
     connection.timeout = setTimeout(() => {
-      const session = release(connection);
-      if (session) sessions.delete(session.id);
-      connection.socket.close(...close.timeout);
+      closeWith(connection, ...close.timeout);
     }, options.heartbeatMs * 1.5);
     connection.timeout.unref();
   }
@@ -122,7 +127,17 @@ export function createGateway(
     if (session?.write !== write) return undefined;
     session.write = undefined;
     session.lostAt = clock.now();
+    const lost = [...sessions.values()].filter((one) => one.userId === session.userId && one.write === undefined);
+    const tooMany = lost.sort((one, other) => (one.lostAt ?? 0) - (other.lostAt ?? 0)).slice(0, -maxLost);
+    for (const { id } of tooMany) sessions.delete(id);
     return session;
+  }
+
+  /** Closes a connection from this side, and ends its session where the code means that. */
+  function closeWith(connection: Connection, code: number, reason?: string): void {
+    const session = release(connection);
+    if (session && endsSession(code)) sessions.delete(session.id);
+    connection.socket.close(code, reason);
   }
 
   /** Takes a payload, and says with what the connection is to be closed, if it is. So do the functions it calls. */
@@ -173,11 +188,28 @@ export function createGateway(
     const disallowed = application && refusedIntents(intents, application);
     if (disallowed) return [disallowed, intentReasons[disallowed]];
     if (!isShard(shard)) return close.shard;
-    const session = createSession(backend.newId(), user, intents, shard);
+    return startSession(connection, createSession(backend.newId(), user, intents, shard), user);
+  }
+
+  function startSession(connection: Connection, session: Session, user: User): Closing | undefined {
+    // People's clients may identify as often as they like.
+    const start = user.applicationId === undefined ? 'welcome' : starts.count(user.applicationId);
+    if (start === 'too many') return endSessions(user);
+    if (start === 'too soon') {
+      send(connection, GatewayOpcodes.InvalidSession, false);
+      return undefined;
+    }
     sessions.set(session.id, session);
     attach(connection, session);
     sayReady(session, user);
     return undefined;
+  }
+
+  /** What an identify too many comes to; Discord gives the app a new token besides, and here it keeps the one it has. */
+  function endSessions({ id }: User): Closing {
+    for (const connection of connectionsOf({ id })) closeWith(connection, ...close.token);
+    for (const session of sessions.values()) if (session.userId === id) sessions.delete(session.id);
+    return close.token;
   }
 
   function attach(connection: Connection, session: Session): void {
@@ -193,7 +225,7 @@ export function createGateway(
     const guilds = [...world.guilds.values()].filter(
       (guild) => guild.members.has(user.id) && isOnShard(session, guild.id),
     );
-    dispatch(session, GatewayDispatchEvents.Ready, {
+    disturbances.deliver(session, GatewayDispatchEvents.Ready, {
       v: 10,
       user: userPayload(user),
       guilds: guilds.map(({ id }) => ({ id, unavailable: true })),
@@ -205,7 +237,7 @@ export function createGateway(
     });
     for (const guild of guilds) {
       const event = guildAvailable(world, guild, user.id);
-      if (wants(session, event)) dispatch(session, event.name, event.data(session));
+      if (wants(session, event)) disturbances.deliver(session, event.name, event.data(session));
     }
   }
 
@@ -225,9 +257,14 @@ export function createGateway(
       send(connection, GatewayOpcodes.InvalidSession, false);
       return undefined;
     }
-    if (seq > session.sequence) return close.sequence;
+    if (seq > session.sequence) {
+      sessions.delete(session.id);
+      return close.sequence;
+    }
     attach(connection, session);
     replay(session, seq);
+    // Undocumented, as all of its fields are; but it is an object, and libraries write into it.
+    disturbances.deliver(session, GatewayDispatchEvents.Resumed, { _trace: [] } as never);
     return undefined;
   }
 
@@ -238,7 +275,7 @@ export function createGateway(
     const asked = RequestMembers.safeParse(d);
     if (!asked.success) return close.decode;
     const chunk = membersChunk(world, session, asked.data);
-    if (chunk) dispatch(session, GatewayDispatchEvents.GuildMembersChunk, chunk);
+    if (chunk) disturbances.deliver(session, GatewayDispatchEvents.GuildMembersChunk, chunk);
     return undefined;
   }
 
@@ -251,17 +288,7 @@ export function createGateway(
 
   function deliver(session: Session, event: GatewayEvent): void {
     const data = event.data(session);
-    if (!isOnShard(session, guildOfEvent(event.name, data))) return;
-    const fault = disturbances.find(
-      ({ event: name, of, left }) => left > 0 && name === event.name && (!of || of.id === session.userId),
-    );
-    if (fault) fault.left -= 1;
-    const go = () => {
-      dispatch(session, event.name, data, fault?.copies === 0);
-      for (let copy = 1; copy < (fault?.copies ?? 1); copy += 1) dispatch(session, event.name, data);
-    };
-    if (fault?.delayMs === undefined) go();
-    else setTimeout(go, fault.delayMs).unref();
+    if (isOnShard(session, guildOfEvent(event.name, data))) disturbances.deliver(session, event.name, data);
   }
 
   const connectionsOf = (of: { readonly id: string } | undefined) =>
@@ -272,9 +299,11 @@ export function createGateway(
     acceptsConnections: true,
     drop({ code, of } = {}) {
       for (const connection of connectionsOf(of)) {
-        release(connection);
-        if (code === undefined) connection.socket.terminate();
-        else connection.socket.close(code);
+        if (code !== undefined) closeWith(connection, code);
+        else {
+          release(connection);
+          connection.socket.terminate();
+        }
       }
     },
     askToReconnect(of) {
@@ -295,11 +324,9 @@ export function createGateway(
     refuseResumes(times, resumable = false) {
       refused = { times, resumable };
     },
-    disturb(fault) {
-      disturbances.push({ ...fault, left: fault.times ?? 1 });
-    },
+    disturb: disturbances.order,
     clear() {
-      disturbances.length = 0;
+      disturbances.clear();
       refused = { times: 0, resumable: false };
       faults.acknowledgesHeartbeats = true;
       faults.acceptsConnections = true;
@@ -309,6 +336,8 @@ export function createGateway(
   return {
     publish,
     faults,
+    /** How often an app may still identify. */
+    sessionStartLimit: starts.limitOf,
     /** Whether an account has a connection that has identified. */
     isConnected: (userId: string) =>
       [...sessions.values()].some((session) => session.userId === userId && session.write !== undefined),

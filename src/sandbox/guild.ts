@@ -6,6 +6,7 @@ import { createRole } from './payloads.js';
 import { everyoneByDefault, type Permission, permissionSet } from './permissions.js';
 import type { DiscordServer } from './server.js';
 import type { Identified } from './use.js';
+import { changeSight } from './visibility.js';
 import { applicationOf, type Channel, createChannel, type Guild, memberOf, userOf } from './world.js';
 
 /** What an app asks for when it is invited, if a test does not say otherwise. */
@@ -60,15 +61,25 @@ export function createGuild({ backend }: DiscordServer, { name = 'Home', owner, 
       return { id: role.id, mention: `<@&${role.id}>` };
     },
     /** Gives a member this role beside those it has. */
-    grant: (member: Identified, role: Identified): void =>
-      setRoles(backend, guild, memberOf(guild, member.id), [...memberOf(guild, member.id).roles, role.id]),
+    grant: (member: Identified, role: Identified): void => {
+      const present = memberOf(guild, member.id);
+      changeSight(backend, guild, () => setRoles(backend, guild, present, [...present.roles, role.id]));
+    },
+    /** Takes a role from a member. */
+    revoke: (member: Identified, role: Identified): void => {
+      const present = memberOf(guild, member.id);
+      const left = present.roles.filter((id) => id !== role.id);
+      changeSight(backend, guild, () => setRoles(backend, guild, present, left));
+    },
     /** Changes what a role may do; the role with the server's id is @everyone. */
     allow: (role: Identified, permissions: readonly Permission[]): void => {
       const present = guild.roles.get(role.id);
       if (present === undefined) throw new Error(`The server has no role ${role.id}`);
       const changedRole = { ...present, permissions: `${permissionSet(permissions)}` };
-      guild.roles.set(role.id, changedRole);
-      backend.publish(roleChanged(guild, changedRole, 'updated'));
+      changeSight(backend, guild, () => {
+        guild.roles.set(role.id, changedRole);
+        backend.publish(roleChanged(guild, changedRole, 'updated'));
+      });
     },
     /** The role that an app's bot got with its installation. */
     roleOf(application: Identified) {
@@ -104,8 +115,11 @@ function createChannelHandle(backend: DiscordServer['backend'], guild: Guild, ch
   const overwrite = (who: Identified, allow: readonly Permission[], deny: readonly Permission[]): void => {
     const type = guild.roles.has(who.id) ? OverwriteType.Role : OverwriteType.Member;
     const own = { id: who.id, type, allow: `${permissionSet(allow)}`, deny: `${permissionSet(deny)}` };
-    channel.overwrites = [...channel.overwrites.filter(({ id }) => id !== who.id), own];
-    backend.publish(channelChanged(backend.world, channel, 'updated'));
+    const change = () => {
+      channel.overwrites = [...channel.overwrites.filter(({ id }) => id !== who.id), own];
+      backend.publish(channelChanged(backend.world, channel, 'updated'));
+    };
+    changeSight(backend, guild, change, channel);
   };
   return {
     id: channel.id,

@@ -8,6 +8,7 @@ import { maxFileBytes, tooManyFiles, type Upload } from './attachments.js';
 import type { Backend } from './backend.js';
 import type { createRestFaults, RestFault } from './faults.js';
 import type { createLimits } from './limits.js';
+import { endTimeouts } from './membership.js';
 import { Refusal, refusal, unauthorized } from './refusal.js';
 import { check } from './schema.js';
 import type { Application, User } from './world.js';
@@ -114,6 +115,8 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
   });
   await server.register(multipart, { limits: { fileSize: maxFileBytes + 1, files: 11, fieldSize: maxFileBytes } });
   server.addHook('onRequest', async (request, reply) => {
+    reply.header('date', new Date(options.backend.clock.now()).toUTCString());
+    endTimeouts(options.backend);
     if (!options.isWelcome(request.headers)) await reply.code(403).send({ message: 'This host is not served here' });
   });
   for (const one of options.routes) {

@@ -19,9 +19,10 @@ import { checkDialog } from './dialogs.js';
 import { numbered, readDraft } from './drafts.js';
 import { dialogOpened, interactionSucceeded } from './events.js';
 import { messagePayload } from './message-payloads.js';
-import { changeMessage, publishMessage } from './messages.js';
+import { changeMessage, publishMessage, reopen } from './messages.js';
 import { invalid, refusal } from './refusal.js';
 import { check } from './schema.js';
+import { timeOf } from './snowflake.js';
 import { type Channel, channelOf, createMessage, type Interaction, type Message, messageOf } from './world.js';
 
 /** "You must send an initial response within 3 seconds"; the token then lives 15 minutes. */
@@ -113,16 +114,19 @@ function messageBy(backend: Backend, interaction: Interaction, said: Partial<Mes
 }
 
 function think(backend: Backend, interaction: Interaction, flags: number): Message {
+  const channel = channelIn(backend, interaction);
+  reopen(backend, channel, interaction.applicationId);
   const kept = (flags & MessageFlags.Ephemeral) | MessageFlags.Loading;
   const message = messageBy(backend, interaction, { flags: kept });
   interaction.response = 'thinking';
   interaction.originalId = message.id;
-  return publishMessage(backend, channelIn(backend, interaction), message);
+  return publishMessage(backend, channel, message);
 }
 
 function answer(backend: Backend, interaction: Interaction, draft: MessageDraft, uploads: readonly Upload[]): Message {
   const channel = channelIn(backend, interaction);
   const said = readDraft(backend, channel, interaction.applicationId, draft, uploads, 'interaction');
+  reopen(backend, channel, interaction.applicationId);
   const message = messageBy(backend, interaction, said);
   interaction.response = 'message';
   interaction.originalId = message.id;
@@ -169,6 +173,8 @@ export function interactionBy({ world, clock }: Backend, applicationId: string, 
   // A token has its interaction's id in it.
   const [, id = ''] = Buffer.from(token, 'base64url').toString().split(':');
   const interaction = world.interactions.get(id);
+  // One that is so old that it is forgotten is told by its id.
+  if (interaction === undefined && /^\d+$/.test(id) && timeOf(id) < clock.now() - tokenLivesMs) throw refusal(50027);
   if (interaction?.token !== token || interaction.applicationId !== applicationId || interaction.response === 'none')
     throw refusal(10015);
   if (clock.now() - interaction.createdAt > tokenLivesMs) throw refusal(50027);
@@ -201,8 +207,10 @@ export function editResponse(
 /** Deletes what the token made. A response that was put off is then given: what follows is a follow-up of its own. */
 export function deleteResponse(backend: Backend, interaction: Interaction, id: string): void {
   const message = readResponse(backend, interaction, id);
+  const channel = channelIn(backend, interaction);
+  if (channel.archived) throw refusal(50083);
   if (interaction.response === 'thinking' && message.id === interaction.originalId) interaction.response = 'message';
-  removeMessage(backend, channelIn(backend, interaction), message);
+  removeMessage(backend, channel, message);
 }
 
 /**
@@ -224,6 +232,7 @@ export function followUp(
   if (!interaction.isAtHome && interaction.followUps >= maxFollowUpsElsewhere) throw refusal(40094);
   const channel = channelIn(backend, interaction);
   const said = readDraft(backend, channel, interaction.applicationId, draft, uploads, 'interaction');
+  reopen(backend, channel, interaction.applicationId);
   interaction.followUps += 1;
   return publishMessage(backend, channel, messageBy(backend, interaction, said));
 }

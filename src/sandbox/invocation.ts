@@ -10,6 +10,7 @@ import { maxFileBytes } from './attachments.js';
 import type { Backend } from './backend.js';
 import { submission } from './dialogs.js';
 import { interactionCreated, interactionFailed, interactionPosted } from './events.js';
+import { forget } from './forget.js';
 import { contextOf, demandInvoking, type Owners, ownersOf } from './installation.js';
 import { respondWithinMs } from './interactions.js';
 import { messagePayload } from './message-payloads.js';
@@ -27,6 +28,7 @@ import {
   type Message,
   messageOf,
   type User,
+  type World,
 } from './world.js';
 
 const Option: z.ZodType<{
@@ -95,6 +97,7 @@ export function invoke(backend: Backend, user: User, body: unknown): Interaction
   const particulars = particularsOf(backend, application, channel, user, invocation);
   const owners = ownersOf(backend, application, channel, user);
   const interaction = createInteraction(backend, application, channel, user, invocation, particulars, owners);
+  forgetOld(world, backend.clock.now());
   world.interactions.set(interaction.id, interaction);
   backend.publish(interactionPosted(interaction));
   expectResponse(backend, interaction);
@@ -102,6 +105,18 @@ export function invoke(backend: Backend, user: User, body: unknown): Interaction
     interactionCreated(interactionPayload(backend, application, channel, user, interaction, particulars, owners)),
   );
   return interaction;
+}
+
+/** Long after its token died, and beyond so many, an interaction is forgotten. */
+const interactionsLiveMs = 60 * 60_000;
+const maxInteractions = 10_000;
+
+function forgetOld({ interactions }: World, now: number): void {
+  for (const { id, createdAt } of interactions.values()) {
+    if (createdAt > now - interactionsLiveMs) break;
+    interactions.delete(id);
+  }
+  forget(interactions, maxInteractions);
 }
 
 /** Once the three seconds are over, who invoked it is told that nothing came. */

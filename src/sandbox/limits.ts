@@ -38,8 +38,12 @@ const sharesOneCount = new Set(['reaction']);
 const globalPerSecond = 50;
 const invalidPerTenMinutes = 10_000;
 
+/** How often windows that are over are cleared away. */
+const sweepEveryMs = 10_000;
+
 interface Window {
-  startedAt: number;
+  readonly startedAt: number;
+  readonly endsAt: number;
   used: number;
 }
 
@@ -55,21 +59,29 @@ export interface LimitedRequest {
 export function createLimits(clock: Clock) {
   const windows = new Map<string, Window>();
   const invalids: number[] = [];
+  let sweepAt = 0;
 
   function windowOf(key: string, perMs: number): Window {
     const now = clock.now();
     const present = windows.get(key);
-    if (present && now < present.startedAt + perMs) return present;
-    const fresh = { startedAt: now, used: 0 };
+    if (present && now < present.endsAt) return present;
+    sweep(now);
+    const fresh = { startedAt: now, endsAt: now + perMs, used: 0 };
     windows.set(key, fresh);
     return fresh;
+  }
+
+  function sweep(now: number): void {
+    if (now < sweepAt) return;
+    sweepAt = now + sweepEveryMs;
+    for (const [key, { endsAt }] of windows) if (endsAt <= now) windows.delete(key);
   }
 
   function countGlobally(callerId: string): void {
     const window = windowOf(`global ${callerId}`, 1_000);
     window.used += 1;
     if (window.used <= globalPerSecond) return;
-    throw tooMany(window.startedAt + 1_000 - clock.now(), true, {
+    throw tooMany(window.endsAt - clock.now(), true, {
       'x-ratelimit-global': 'true',
       'x-ratelimit-scope': 'global',
     });
@@ -87,7 +99,7 @@ export function createLimits(clock: Clock) {
       const counted = sharesOneCount.has(limit.bucket) ? limit.bucket : `${method} ${route}`;
       const window = windowOf(`${counted} ${resource} ${callerId}`, limit.perMs);
       window.used += 1;
-      const resetMs = window.startedAt + limit.perMs - clock.now();
+      const resetMs = window.endsAt - clock.now();
       const headers = {
         'x-ratelimit-limit': `${limit.requests}`,
         'x-ratelimit-remaining': `${Math.max(0, limit.requests - window.used)}`,
@@ -100,13 +112,17 @@ export function createLimits(clock: Clock) {
     },
     /** Counts answers of 401, 403 and 429; past 10,000 in ten minutes an address is shut out ("Invalid Request Limit"). */
     answered(status: number): void {
-      if (status === 401 || status === 403 || status === 429) invalids.push(clock.now());
+      if (status !== 401 && status !== 403 && status !== 429) return;
+      invalids.push(clock.now());
+      if (invalids.length > invalidPerTenMinutes) invalids.shift();
     },
     isShutOut(): boolean {
       const since = clock.now() - 10 * 60_000;
       while (invalids[0] !== undefined && invalids[0] < since) invalids.shift();
       return invalids.length >= invalidPerTenMinutes;
     },
+    /** How many windows are being counted in, those that are over and not yet cleared away among them. */
+    windows: (): number => windows.size,
   };
 }
 

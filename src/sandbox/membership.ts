@@ -15,7 +15,8 @@ import { type Application, createMessage, type Guild, type Member } from './worl
 
 /** Somebody comes into a server; all are told, the newcomer last, with the server as it is now. */
 export function joinGuild(backend: Backend, guild: Guild, userId: string, roles: readonly string[] = []): void {
-  const member: Member = { userId, nick: null, roles: [...roles], joinedAt: backend.clock.now() };
+  const joinedAt = backend.clock.now();
+  const member: Member = { userId, nick: null, roles: [...roles], joinedAt, timedOutUntil: null };
   guild.members.set(userId, member);
   backend.publish(memberAdded(backend.world, guild, member));
   backend.publish(guildAvailable(backend.world, guild, userId));
@@ -49,7 +50,10 @@ export function installApplication(
 
 /** Somebody leaves a server or is put out of it; an app's managed role goes with it. */
 export function leaveGuild(backend: Backend, guild: Guild, userId: string): void {
-  if (!guild.members.delete(userId)) return;
+  const member = guild.members.get(userId);
+  if (member === undefined) return;
+  guild.members.delete(userId);
+  backend.world.timedOut.delete(member);
   backend.publish(guildGone(guild.id, userId));
   backend.publish(memberRemoved(backend.world, guild, userId));
   for (const role of [...guild.roles.values()]) {
@@ -57,6 +61,20 @@ export function leaveGuild(backend: Backend, guild: Guild, userId: string): void
     guild.roles.delete(role.id);
     backend.publish(roleDeleted(guild, role.id));
   }
+}
+
+/** Timeouts that are over by now are not in force any more. Discord tells nobody ("Guild Member Object"). */
+export function endTimeouts({ world: { timedOut }, clock }: Backend): void {
+  for (const member of timedOut) if ((member.timedOutUntil ?? 0) <= clock.now()) timedOut.delete(member);
+}
+
+/** A member is timed out until then, or is so no more. */
+export function timeOut(backend: Backend, guild: Guild, member: Member, until: number | null): void {
+  member.timedOutUntil = until;
+  if (until === null) backend.world.timedOut.delete(member);
+  else backend.world.timedOut.add(member);
+  endTimeouts(backend);
+  for (const toSelf of [true, false]) backend.publish(memberUpdated(backend.world, guild, member, toSelf));
 }
 
 /** A member has other roles now. */

@@ -2,6 +2,7 @@ import type { MessageChange, MessageDraft } from 'discord-api-spec/zod';
 import { MessageFlags } from 'discord-api-types/v10';
 import { attach, type Upload } from './attachments.js';
 import type { Backend } from './backend.js';
+import { checkComponents } from './components.js';
 import {
   allowedByDefault,
   checkAllowedMentions,
@@ -12,6 +13,7 @@ import {
 } from './content.js';
 import { forbidLegacy, numbered, type Origin, readDraft } from './drafts.js';
 import { channelChanged, messageCreated, messageUpdated } from './events.js';
+import { forget } from './forget.js';
 import { demand, may } from './permissions.js';
 import { invalid, Refusal, refusal } from './refusal.js';
 import { timeOf } from './snowflake.js';
@@ -21,6 +23,12 @@ import { type Channel, createMessage, isDirect, isThread, type Message, type Use
 export function publishMessage(backend: Backend, channel: Channel, message: Message): Message {
   const { world, clock } = backend;
   channel.messages.set(message.id, message);
+  // What one person alone sees is not in the channel's history.
+  if (message.onlyFor === undefined) {
+    channel.lastMessageId = message.id;
+    channel.messagesSent += 1;
+  }
+  forget(channel.messages, backend.keepsMessages);
   const isThinking = (message.flags & MessageFlags.Loading) !== 0;
   if (!isThinking) message.edits.push({ at: clock.now(), content: message.content });
   notify(world, channel, message);
@@ -30,6 +38,7 @@ export function publishMessage(backend: Backend, channel: Channel, message: Mess
 
 function notify(world: World, channel: Channel, message: Message): void {
   const { mentions: users, mentionRoles: roles, mentionEveryone: everyone } = message;
+  if (users.length + roles.length === 0 && !everyone) return;
   const isHeard = (id: string) => message.onlyFor === undefined || message.onlyFor === id;
   for (const id of notifiedBy(world, channel, message.authorId, { users, roles, everyone })) {
     if (isHeard(id)) message.notified.add(id);
@@ -102,13 +111,22 @@ function demandWriting(
   if (uploads.length > 0) demand(world, author.id, channel, 'AttachFiles');
   if (embeds?.length) demand(world, author.id, channel, 'EmbedLinks');
   if (isDirect(channel) && !mayTalkTo(world, channel, author)) throw refusal(50007);
-  demandUnlocked(world, channel, author);
+  demandUnlocked(world, channel, author.id);
 }
 
 /** In a locked thread, only those who manage threads write, edit, and bring it back ("Archived and Locked Threads"). */
-function demandUnlocked(world: World, channel: Channel, author: User): void {
-  if (!channel.locked || may(world, author.id, channel, 'ManageThreads')) return;
+function demandUnlocked(world: World, channel: Channel, authorId: string): void {
+  if (!channel.locked || may(world, authorId, channel, 'ManageThreads')) return;
   throw refusal(channel.archived ? 50083 : 160005);
+}
+
+/**
+ * What comes by an interaction's token brings an archived thread back as messages do. Throws 50083 where the thread is
+ * locked (discord-api-docs, issue 5517).
+ */
+export function reopen(backend: Backend, channel: Channel, authorId: string): void {
+  if (channel.archived) demandUnlocked(backend.world, channel, authorId);
+  unarchive(backend, channel);
 }
 
 /** An app reaches people who share a server with it or installed it, and whose messages are open. */
@@ -163,10 +181,11 @@ function slowDown({ world, clock }: Backend, channel: Channel, author: User): vo
   );
 }
 
-/** A message brings an archived thread back ("Archived Threads"). */
+/** A message brings an archived thread back ("Active & Archived Threads"). */
 function unarchive(backend: Backend, channel: Channel): void {
   if (!channel.archived) return;
   channel.archived = false;
+  channel.archivedAt = backend.clock.now();
   backend.publish(channelChanged(backend.world, channel, 'updated'));
 }
 
@@ -187,8 +206,7 @@ export function editMessage(
   if (message.onlyFor !== undefined) throw refusal(10008);
   if (message.authorId !== editor.id) return editFlags(backend, channel, message, editor, change);
   if (!editable.has(message.type)) throw refusal(50021);
-  if (channel.archived) throw refusal(50083);
-  demandUnlocked(world, channel, editor);
+  demandUnlocked(world, channel, editor.id);
   limitLateEdits(backend, channel, message);
   return changeMessage(backend, channel, message, change, uploads, 'message');
 }
@@ -196,6 +214,7 @@ export function editMessage(
 /** Others may only hide a message's embeds, if they manage messages. */
 function editFlags(backend: Backend, channel: Channel, message: Message, editor: User, change: MessageChange): Message {
   const { flags, ...rest } = change;
+  if (channel.archived) throw refusal(50083);
   if (flags === undefined || Object.keys(rest).length > 0) throw refusal(50005);
   demand(backend.world, editor.id, channel, 'ManageMessages');
   message.flags = withFlags(message.flags, flags);
@@ -231,11 +250,13 @@ export function changeMessage(
   origin: Origin,
 ): Message {
   const { world, clock } = backend;
+  if (channel.archived) throw refusal(50083);
   const isDeferred = (message.flags & MessageFlags.Loading) !== 0;
   const flags = withFlags(message.flags, change.flags) | ((change.flags ?? 0) & MessageFlags.IsComponentsV2);
   forbidLegacy(change, flags);
   const content = change.content === undefined ? message.content : readContent(change.content ?? '');
   const embeds = change.embeds === undefined ? message.embeds : readEmbeds(change.embeds ?? []);
+  checkComponents(change.components ?? [], flags);
   const components = change.components === undefined ? message.components : numbered(change.components ?? []);
   const allowed = change.allowed_mentions ?? allowedByDefault[origin];
   checkAllowedMentions(allowed);

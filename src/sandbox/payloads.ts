@@ -10,7 +10,14 @@ import type {
   APIUser,
   GatewayGuildCreateDispatchData,
 } from 'discord-api-types/v10';
-import { ApplicationFlags, ChannelType } from 'discord-api-types/v10';
+import {
+  ApplicationFlags,
+  ChannelFlags,
+  ChannelType,
+  MessageType,
+  OverwriteType,
+  PermissionFlagsBits,
+} from 'discord-api-types/v10';
 import { may } from './permissions.js';
 import { timeOf } from './snowflake.js';
 import {
@@ -52,7 +59,7 @@ const memberWithoutUser = (member: Member): PartialMember => ({
   deaf: false,
   mute: false,
   pending: false,
-  communication_disabled_until: null,
+  communication_disabled_until: member.timedOutUntil === null ? null : isoTime(member.timedOutUntil),
   flags: noFlags,
 });
 
@@ -67,8 +74,6 @@ export function memberOfEvent(world: World, channel: Channel, userId: string): P
   return member && memberWithoutUser(member);
 }
 
-const lastMessageId = (channel: Channel): string | null => [...channel.messages.keys()].at(-1) ?? null;
-
 export function channelPayload(world: World, channel: Channel): APIChannel {
   if (isDirect(channel)) return directPayload(world, channel);
   return isThread(channel) ? threadPayload(channel) : textPayload(channel);
@@ -80,7 +85,7 @@ function directPayload(world: World, channel: Channel): APIDMChannel {
     type: ChannelType.DM,
     name: null,
     flags: noFlags,
-    last_message_id: lastMessageId(channel),
+    last_message_id: channel.lastMessageId,
     recipients: [...channel.people].map((id) => userPayload(userOf(world, id))),
   };
 }
@@ -111,14 +116,48 @@ function textPayload(channel: Channel): APIGuildTextChannel<ChannelType.GuildTex
     parent_id: null,
     topic: channel.topic,
     rate_limit_per_user: channel.slowModeSeconds,
-    last_message_id: lastMessageId(channel),
+    last_message_id: channel.lastMessageId,
     last_pin_timestamp: null,
     flags: noFlags,
   };
 }
 
+/** A channel as the gateway shows it to an app that can't view it: that it is there, and where ("Obfuscated Channels"). */
+function hiddenPayload(channel: Channel): APIGuildTextChannel<ChannelType.GuildText> {
+  const deny = {
+    id: channel.guildId ?? '',
+    type: OverwriteType.Role,
+    allow: '0',
+    deny: `${PermissionFlagsBits.ViewChannel}`,
+  };
+  return {
+    ...textPayload(channel),
+    name: '___hidden___',
+    topic: null,
+    rate_limit_per_user: 0,
+    last_message_id: null,
+    permission_overwrites: [deny],
+    flags: ChannelFlags.ChannelObfuscated,
+  };
+}
+
+/** A channel of a server as the gateway tells a member of it; people's clients are only told of what they can view. */
+export function guildChannelPayload(world: World, channel: Channel, userId: string): APIChannel {
+  return may(world, userId, channel, 'ViewChannel') ? channelPayload(world, channel) : hiddenPayload(channel);
+}
+
+/** Whether the gateway tells somebody of a channel: apps of each in their servers, people of those that they can view. */
+export function hearsOf(world: World, channel: Channel, userId: string): boolean {
+  if (may(world, userId, channel, 'ViewChannel')) return true;
+  const isApp = world.users.get(userId)?.applicationId !== undefined;
+  return isApp && !isThread(channel) && world.guilds.get(channel.guildId ?? '')?.members.has(userId) === true;
+}
+
 export function threadPayload(channel: Channel): APIThreadChannel {
   const created = isoTime(timeOf(channel.id));
+  const [first] = channel.messages.values();
+  // What stands for the message that it was started from is not counted.
+  const uncounted = first?.type === MessageType.ThreadStarterMessage ? 1 : 0;
   return {
     id: channel.id,
     // Only threads come here.
@@ -127,17 +166,17 @@ export function threadPayload(channel: Channel): APIThreadChannel {
     ...(channel.parentId === undefined ? {} : { parent_id: channel.parentId }),
     ...(channel.ownerId === undefined ? {} : { owner_id: channel.ownerId }),
     name: channel.name,
-    last_message_id: lastMessageId(channel),
+    last_message_id: channel.lastMessageId,
     last_pin_timestamp: null,
     rate_limit_per_user: channel.slowModeSeconds,
-    message_count: channel.messages.size,
-    total_message_sent: channel.messages.size,
+    message_count: channel.messages.size - uncounted,
+    total_message_sent: channel.messagesSent,
     member_count: channel.people.size,
     flags: noFlags,
     applied_tags: [],
     thread_metadata: {
       archived: channel.archived,
-      archive_timestamp: created,
+      archive_timestamp: channel.archivedAt === undefined ? created : isoTime(channel.archivedAt),
       auto_archive_duration: 4320,
       locked: channel.locked,
       create_timestamp: created,
@@ -190,7 +229,7 @@ export function guildCreatePayload(
   withMembers: boolean,
 ): GatewayGuildCreateDispatchData {
   const channels = [...world.channels.values()].filter(
-    (channel) => channel.guildId === guild.id && may(world, userId, channel, 'ViewChannel'),
+    (channel) => channel.guildId === guild.id && hearsOf(world, channel, userId),
   );
   const members = [...guild.members.values()].filter((member) => withMembers || member.userId === userId);
   return {
@@ -200,7 +239,10 @@ export function guildCreatePayload(
     unavailable: false,
     member_count: guild.members.size,
     members: members.map((member) => memberPayload(world, member)),
-    channels: channels.filter((channel) => !isThread(channel)).map(textPayload),
+    channels: channels
+      .filter((channel) => !isThread(channel))
+      // A channel of the union that is no thread.
+      .map((channel) => guildChannelPayload(world, channel, userId) as APIGuildTextChannel<ChannelType.GuildText>),
     threads: channels.filter((channel) => isThread(channel) && !channel.archived).map(threadPayload),
     voice_states: [],
     presences: [],

@@ -1,4 +1,10 @@
-import { type APIChannel, type APIMessage, ComponentType, InteractionType } from 'discord-api-types/v10';
+import {
+  type APIChannel,
+  type APIGuildMember,
+  type APIMessage,
+  ComponentType,
+  InteractionType,
+} from 'discord-api-types/v10';
 import type { DiscordServer } from './server.js';
 import { commandNamed, type Identified, type Options, optionData, prefilled, type Use, use } from './use.js';
 import type { User } from './world.js';
@@ -100,7 +106,20 @@ export function createPerson(server: DiscordServer, user: User) {
         ? call('POST', `/channels/${channel.id}/messages/${from.id}/threads`, { name })
         : call('POST', `/channels/${channel.id}/threads`, { name, type: 11 }),
     archives: (thread: Identified): Promise<APIChannel> => call('PATCH', `/channels/${thread.id}`, { archived: true }),
+    /** Brings an archived thread back. */
+    unarchives: (thread: Identified): Promise<APIChannel> =>
+      call('PATCH', `/channels/${thread.id}`, { archived: false }),
+    locks: (thread: Identified): Promise<APIChannel> => call('PATCH', `/channels/${thread.id}`, { locked: true }),
+    unlocks: (thread: Identified): Promise<APIChannel> => call('PATCH', `/channels/${thread.id}`, { locked: false }),
     removesChannel: (channel: Identified): Promise<APIChannel> => call('DELETE', `/channels/${channel.id}`),
+    /** Times a member out, for so long from now by the sandbox's clock; for 0 ms, a timeout ends. */
+    timesOut: (guild: Identified, member: Identified, forMs: number): Promise<APIGuildMember> =>
+      call('PATCH', `/guilds/${guild.id}/members/${member.id}`, {
+        communication_disabled_until: forMs === 0 ? null : new Date(server.backend.clock.now() + forMs).toISOString(),
+      }),
+    /** Puts a member out of a server. */
+    kicks: (guild: Identified, member: Identified): Promise<void> =>
+      call('DELETE', `/guilds/${guild.id}/members/${member.id}`),
     /** Uses a slash command: `ask`, or `system set` for a subcommand. */
     invokes: async (
       application: Identified,
@@ -153,6 +172,10 @@ export function createPerson(server: DiscordServer, user: User) {
     /** From now on, nobody can send them direct messages. */
     closesMessages: (): void => {
       user.closedToMessages = true;
+    },
+    /** Takes direct messages again. */
+    opensMessages: (): void => {
+      user.closedToMessages = false;
     },
     /** Installs an app for themselves alone. */
     installs: (application: Identified): void => {

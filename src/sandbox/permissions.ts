@@ -42,8 +42,31 @@ const inDirect = permissionSet([
   'UseApplicationCommands',
 ]);
 
-/** A member's permissions in the whole server; none for who is no member ("Permissions", permission hierarchy). */
-export function permissionsInGuild(guild: Guild, userId: string): bigint {
+/** What a timeout leaves; owners and administrators can't be timed out ("Permissions For Timed Out Members"). */
+const leftByTimeout = permissionSet(['ViewChannel', 'ReadMessageHistory']);
+
+export function isTimedOut({ timedOut }: World, guild: Guild, userId: string): boolean {
+  const member = guild.members.get(userId);
+  return member !== undefined && timedOut.has(member) && basePermissions(guild, userId) !== everyPermission;
+}
+
+const withoutTimeout = (world: World, guild: Guild, userId: string, set: bigint): bigint =>
+  isTimedOut(world, guild, userId) ? set & leftByTimeout : set;
+
+/** Whether one member may act on another: the owner on all, others on whose highest role is lower ("Permission Hierarchy"). */
+export function isBelow(guild: Guild, userId: string, byId: string): boolean {
+  const highest = (id: string) =>
+    Math.max(0, ...(guild.members.get(id)?.roles ?? []).map((role) => guild.roles.get(role)?.position ?? 0));
+  if (guild.ownerId === userId) return false;
+  return guild.ownerId === byId || highest(userId) < highest(byId);
+}
+
+/** A member's permissions in the whole server, as long as no timeout takes them. */
+export const permissionsInGuild = (world: World, guild: Guild, userId: string): bigint =>
+  withoutTimeout(world, guild, userId, basePermissions(guild, userId));
+
+/** A member's permissions by their roles; none for who is no member ("Permissions", permission hierarchy). */
+function basePermissions(guild: Guild, userId: string): bigint {
   const member = guild.members.get(userId);
   if (member === undefined) return 0n;
   if (guild.ownerId === userId) return everyPermission;
@@ -61,7 +84,10 @@ export function permissionsIn(world: World, userId: string, channel: Channel): b
   if (isDirect(channel)) return channel.people.has(userId) ? inDirect : 0n;
   if (channel.guildId === undefined) return 0n;
   const guild = world.guilds.get(channel.guildId);
-  if (guild === undefined) return 0n;
+  return guild === undefined ? 0n : withoutTimeout(world, guild, userId, granted(world, guild, userId, channel));
+}
+
+function granted(world: World, guild: Guild, userId: string, channel: Channel): bigint {
   if (!isThread(channel)) return seen(overwritten(guild, userId, channel));
   const parent = world.channels.get(channel.parentId ?? '');
   if (parent === undefined) return 0n;
@@ -73,7 +99,7 @@ export function permissionsIn(world: World, userId: string, channel: Channel): b
 }
 
 function overwritten(guild: Guild, userId: string, channel: Channel): bigint {
-  const base = permissionsInGuild(guild, userId);
+  const base = basePermissions(guild, userId);
   if (base === everyPermission || base === 0n) return base;
   const roles = new Set(guild.members.get(userId)?.roles);
   const of = (mine: (overwrite: Channel['overwrites'][number]) => boolean) => {

@@ -1,6 +1,6 @@
 import type { Backend } from './backend.js';
 import { reactionAdded, reactionRemoved } from './events.js';
-import { demand } from './permissions.js';
+import { demand, isTimedOut } from './permissions.js';
 import { refusal } from './refusal.js';
 import type { Channel, Message, Reaction, User } from './world.js';
 
@@ -23,6 +23,9 @@ const withEmoji = (message: Message, { name }: Reaction['emoji']) =>
 export function react(backend: Backend, channel: Channel, message: Message, text: string, user: User): void {
   const { world } = backend;
   demand(world, user.id, channel, 'ReadMessageHistory');
+  const guild = world.guilds.get(channel.guildId ?? '');
+  // One that is there already needs no permission that a timeout would take, and is not for who is timed out either.
+  if (guild && isTimedOut(world, guild, user.id)) throw refusal(50013);
   if (channel.archived) throw refusal(50083);
   const emoji = readEmoji(text);
   const present = withEmoji(message, emoji);

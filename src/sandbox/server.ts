@@ -1,11 +1,12 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { createFileAddresses } from './attachments.js';
 import type { Backend } from './backend.js';
 import { type Clock, wallClock } from './clock.js';
 import { createRestFaults, globalRateLimit, type RestFault } from './faults.js';
 import type { WatchFrame } from './frames.js';
-import { createGateway } from './gateway.js';
+import { createGateway, type Gateway } from './gateway.js';
 import { createHttp, type RestCall } from './http.js';
 import { createLimits } from './limits.js';
 import { applicationRoutes } from './routes/applications.js';
@@ -13,6 +14,7 @@ import { channelRoutes } from './routes/channels.js';
 import { guildRoutes } from './routes/guilds.js';
 import { interactionRoutes } from './routes/interactions.js';
 import { messageRoutes } from './routes/messages.js';
+import type { IdentifyLimits } from './session-starts.js';
 import { byAge, createSnowflakes } from './snowflake.js';
 import { emptyWorld, type World } from './world.js';
 
@@ -21,6 +23,11 @@ export interface DiscordOptions {
   readonly port?: number;
   /** Whether rate limits are in force; they are, if not said. */
   readonly limits?: boolean;
+  readonly identifies?: IdentifyLimits;
+  /** How many REST calls are kept at least, and never twice as many; 20,000, if not said. */
+  readonly keepsCalls?: number;
+  /** How many messages of each channel are kept, the older ones being forgotten without a word; all, if not said. */
+  readonly keepsMessages?: number;
   readonly clock?: Clock;
   readonly heartbeatMs?: number;
   /** What was there before; empty, if not said. */
@@ -35,12 +42,10 @@ export interface DiscordOptions {
   readonly extend?: (http: FastifyInstance) => void;
 }
 
-/** Of the calls, as many are kept. */
-const maxCalls = 20_000;
-
 /** A local Discord without anybody in it: gateway and REST API, on loopback only. */
 export async function serveDiscord(options: DiscordOptions = {}) {
-  const { clock = wallClock, world = emptyWorld(), heartbeatMs = 41_250 } = options;
+  const { clock = wallClock, world = emptyWorld(), heartbeatMs = 41_250, keepsCalls = 20_000 } = options;
+  const { keepsMessages = Number.POSITIVE_INFINITY } = options;
   const calls: RestCall[] = [];
   const listeners = new Set<() => void>();
   const changed = () => {
@@ -53,6 +58,7 @@ export async function serveDiscord(options: DiscordOptions = {}) {
     world,
     clock,
     newId: createSnowflakes(clock, newestId(world)),
+    keepsMessages,
     publish: (event) => {
       gateway.publish(event);
       changed();
@@ -60,7 +66,13 @@ export async function serveDiscord(options: DiscordOptions = {}) {
     touch: changed,
     fileUrl: addresses.urlOf,
   };
-  const gateway = createGateway(backend, { heartbeatMs, url: gatewayUrl, changed, watch: options.watchFrame });
+  const gateway = createGateway(backend, {
+    heartbeatMs,
+    url: gatewayUrl,
+    changed,
+    identifies: options.identifies,
+    watch: options.watchFrame,
+  });
   const restFaults = createRestFaults();
   const isWelcome = ({ host, origin: from }: IncomingHttpHeaders) => isOwn(`http://${host}`) && isOwn(from ?? origin);
   const isOwn = (address: string) => [origin, origin.replace('127.0.0.1', 'localhost')].includes(address);
@@ -70,14 +82,14 @@ export async function serveDiscord(options: DiscordOptions = {}) {
       ...messageRoutes(backend),
       ...channelRoutes(backend),
       ...guildRoutes(backend),
-      ...applicationRoutes(backend, gatewayUrl),
+      ...applicationRoutes(backend, gatewayUrl, gateway.sessionStartLimit),
       ...interactionRoutes(backend),
     ],
     faults: restFaults,
     limits: options.limits === false ? undefined : createLimits(clock),
     record: (call) => {
       calls.push(call);
-      if (calls.length > maxCalls) calls.shift();
+      if (calls.length >= 2 * keepsCalls) calls.splice(0, calls.length - keepsCalls);
       options.watchCall?.(call);
       changed();
     },
@@ -86,6 +98,7 @@ export async function serveDiscord(options: DiscordOptions = {}) {
   serveFiles(http, addresses);
   options.extend?.(http);
   gateway.listen(http.server, ({ headers }) => isWelcome(headers));
+  const outage = createOutage(http.server, gateway);
   origin = await listen(http, options.port ?? 0, options.ports ?? 1);
   return {
     /** Where all of it is. */
@@ -102,7 +115,10 @@ export async function serveDiscord(options: DiscordOptions = {}) {
       rest: (fault: RestFault) => restFaults.order(fault),
       globalRateLimit: (retryAfterSeconds: number, times = 1) =>
         restFaults.order({ answer: globalRateLimit(retryAfterSeconds), times }),
+      /** Whether all of Discord is out: every connection is cut, and every new one, for people too. Sessions outlive it. */
+      outage,
       clear: () => {
+        outage(false);
         restFaults.clear();
         gateway.faults.clear();
       },
@@ -125,6 +141,27 @@ async function listen(http: FastifyInstance, port: number, ports: number): Promi
     if (!isTaken || ports <= 1) throw error;
     return listen(http, port + 1, ports - 1);
   }
+}
+
+/** A switch that cuts the connections of a server, and those that come, as long as it is on. */
+function createOutage(server: Server, gateway: Gateway): (isOut: boolean) => void {
+  const sockets = new Set<Socket>();
+  let isOut = false;
+  server.on('connection', (socket: Socket) => {
+    if (isOut) {
+      socket.resetAndDestroy();
+      return;
+    }
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return (now) => {
+    isOut = now;
+    if (!isOut) return;
+    // First, so that its sessions count as lost at once, not when their sockets have closed.
+    gateway.faults.drop();
+    for (const socket of sockets) socket.resetAndDestroy();
+  };
 }
 
 /** The newest id of a world: new ones are to come after it, even where the clock was set back. */

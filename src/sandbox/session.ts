@@ -1,4 +1,4 @@
-import { GatewayDispatchEvents, GatewayIntentBits } from 'discord-api-types/v10';
+import { GatewayIntentBits } from 'discord-api-types/v10';
 import type { DispatchData, EventReader, GatewayEvent } from './events.js';
 import type { Application, User } from './world.js';
 
@@ -89,9 +89,7 @@ export function dispatch<Name extends keyof DispatchData>(
 export const canReplay = (session: Session, sequence: number): boolean =>
   session.sequence - sequence <= session.sent.length;
 
-/** Replays, in order, what came after `sequence`, and says that this was all. */
+/** Replays, in order, what came after `sequence`. */
 export function replay(session: Session, sequence: number): void {
   for (const { sequence: at, frame } of session.sent) if (at > sequence) session.write?.(frame);
-  // Undocumented, as all of its fields are; but it is an object, and libraries write into it.
-  dispatch(session, GatewayDispatchEvents.Resumed, { _trace: [] } as never);
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
-import { emptyWorld, type World } from './world.js';
+import { type Channel, createChannel, emptyWorld, type World } from './world.js';
 
 /** Goes up when a stored world can't be read as one of today any more. */
 const version = 1;
@@ -32,7 +32,16 @@ function worldIn(stored: unknown): World {
   if (!isOurs) throw new Error('it holds no world');
   if (stored.version !== version) throw new Error(`it is of version ${stored.version}, not ${version}`);
   // A file of this version holds a world; what later worlds have beside is empty in it.
-  return withoutPast({ ...emptyWorld(), ...(stored.world as World) });
+  const world = { ...emptyWorld(), ...(stored.world as World) };
+  for (const { members } of world.guilds.values()) for (const member of members.values()) member.timedOutUntil ??= null;
+  const channels = [...world.channels.values()].map((channel) => [channel.id, completed(channel)] as const);
+  return withoutPast({ ...world, channels: new Map(channels) });
+}
+
+/** A channel of an earlier sandbox, which has not counted its messages. */
+function completed(channel: Channel): Channel {
+  const { messages, messagesSent = messages.size, lastMessageId = [...messages.keys()].at(-1) ?? null } = channel;
+  return createChannel({ ...channel, messagesSent, lastMessageId });
 }
 
 const interactionsLiveMs = 24 * 60 * 60_000;

@@ -48,6 +48,8 @@ export interface Member {
   nick: string | null;
   roles: string[];
   readonly joinedAt: number;
+  /** When a timeout ends or has ended; `null` for who never had one. Whether it is in force, {@link World.timedOut} says. */
+  timedOutUntil: number | null;
 }
 
 export interface Guild {
@@ -80,6 +82,12 @@ export interface Channel {
   overwrites: APIOverwrite[];
   archived: boolean;
   locked: boolean;
+  /** When a thread was last archived or brought back. */
+  archivedAt: number | undefined;
+  /** Stays when that message is deleted (discord-api-docs, issue 272). */
+  lastMessageId: string | null;
+  /** How many there ever were; deleting one takes nothing off it. */
+  messagesSent: number;
   readonly messages: Map<string, Message>;
 }
 
@@ -168,6 +176,8 @@ export interface World {
   readonly nonces: Map<string, { readonly channelId: string; readonly messageId: string }>;
   /** Messages that were deleted, which only those who run the sandbox can still see. */
   readonly deleted: Map<string, Message>;
+  /** Who is timed out at present. */
+  readonly timedOut: Set<Member>;
 }
 
 export const emptyWorld = (): World => ({
@@ -179,6 +189,7 @@ export const emptyWorld = (): World => ({
   files: new Map(),
   nonces: new Map(),
   deleted: new Map(),
+  timedOut: new Set(),
 });
 
 function found<Thing>(thing: Thing | undefined, code: Parameters<typeof refusal>[0]): Thing {
@@ -236,6 +247,9 @@ export function createChannel(given: Pick<Channel, 'id' | 'type'> & Partial<Chan
     overwrites: [],
     archived: false,
     locked: false,
+    archivedAt: undefined,
+    lastMessageId: null,
+    messagesSent: 0,
     messages: new Map(),
     ...given,
   };

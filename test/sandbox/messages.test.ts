@@ -470,8 +470,37 @@ describe('history', () => {
     expect(await page('limit=2')).toBe('54');
     expect(await page(`before=${ids[2]}`)).toBe('10');
     expect(await page(`after=${ids[2]}&limit=2`)).toBe('43');
+    expect(await page(`after=${ids[5]}`)).toBe('');
+    expect(await page('after=0&limit=3')).toBe('210');
     expect(await page(`around=${ids[3]}&limit=3`)).toBe('432');
-    expect((await bot('GET', `${at}?limit=101`)).body.code).toBe(50035);
+    expect(await page(`around=${ids[3]}&limit=2`)).toBe('432');
+    expect(await page(`around=${ids[3]}&limit=1`)).toBe('3');
+    expect(await page(`around=${ids[0]}&limit=4`)).toBe('210');
+    await ada.call('DELETE', `${at}/${ids[2]}`);
+    expect([await page(`after=${ids[2]}`), await page(`around=${ids[2]}&limit=2`)]).toEqual(['543', '31']);
+  });
+
+  test.each(['0', '101', '-1', '1.5', 'x'])('a page of %s messages is 50035', async (limit) => {
+    expect((await bot('GET', `${at}?limit=${limit}`)).body.errors).toHaveProperty('limit');
+  });
+
+  test('names no members and no server, and withholds content as events do', async () => {
+    const [plain, mention] = [await ada.says(general, 'plain'), await ada.says(general, `${app.mention} hello`)];
+    const { body } = await bot('GET', at);
+    expect(body).toMatchObject([
+      { id: mention.id, content: `${app.mention} hello` },
+      { id: plain.id, content: '' },
+    ]);
+    for (const field of ['member', 'guild_id', 'nonce']) expect(body[0]).not.toHaveProperty(field);
+    expect(body[0].mentions[0]).not.toHaveProperty('member');
+    app.switchMessageContent('on');
+    expect((await bot('GET', at)).body[1].content).toBe('plain');
+  });
+
+  test('of an unseen channel is 50001, of none 10003', async () => {
+    general.overwrite(app, [], ['ViewChannel']);
+    expect((await bot('GET', at)).body.code).toBe(50001);
+    expect((await bot('GET', '/channels/1/messages')).body.code).toBe(10003);
   });
 
   test.each(['before', 'after', 'around'])('%s what is no id is 50035', async (field) => {
@@ -642,14 +671,13 @@ test('a locked thread takes messages and edits from those alone who manage threa
   const thread = await ada.opensThread(general, 'aside');
   const messages = `/channels/${thread.id}/messages`;
   const { body } = await bot('POST', messages, { content: 'x' });
-  const change = (by: Person, what: object) => by.call('PATCH', `/channels/${thread.id}`, what);
-  await change(ada, { locked: true });
+  await ada.locks(thread);
   expect((await bot('POST', messages, { content: 'y' })).body.code).toBe(160005);
   expect((await bot('PATCH', `${messages}/${body.id}`, { content: 'y' })).body.code).toBe(160005);
   await ada.says(thread, 'mine');
   const own = await bob.opensThread(general, 'own');
-  await bob.call('PATCH', `/channels/${own.id}`, { locked: true, archived: true });
-  await expect(bob.call('PATCH', `/channels/${own.id}`, { archived: false })).rejects.toMatchObject({ code: 50013 });
+  await ada.call('PATCH', `/channels/${own.id}`, { locked: true, archived: true });
+  await expect(bob.unarchives(own)).rejects.toMatchObject({ code: 50013 });
   await expect(bob.says(own, 'x')).rejects.toMatchObject({ code: 50083 });
 });
 

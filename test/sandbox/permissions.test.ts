@@ -16,7 +16,7 @@ import { createChannel, emptyWorld, type Guild } from '../../src/sandbox/world.j
 function home({ everyone = everyoneByDefault, roles = [0n, 0n], overwrites = [] as APIOverwrite[] }) {
   const world = emptyWorld();
   const [one = 0n, two = 0n] = roles;
-  const member = { userId: 'member', nick: null, roles: ['one', 'two'], joinedAt: 0 };
+  const member = { userId: 'member', nick: null, roles: ['one', 'two'], joinedAt: 0, timedOutUntil: null };
   const guild: Guild = {
     id: 'home',
     name: 'Home',

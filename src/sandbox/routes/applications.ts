@@ -7,6 +7,7 @@ import {
 import type {
   APIApplication,
   APIApplicationCommand,
+  APIGatewaySessionStartLimit,
   RESTGetAPIGatewayBotResult,
   RESTGetAPIGatewayResult,
 } from 'discord-api-types/v10';
@@ -23,13 +24,16 @@ import type { Application } from '../world.js';
 const limited = { messageContent: 1 << 19, members: 1 << 15, presences: 1 << 13 } as const;
 
 /** An app's own data and its commands, and where its gateway is. */
-export function applicationRoutes(backend: Backend, gatewayUrl: () => string): Route[] {
+export function applicationRoutes(
+  backend: Backend,
+  gatewayUrl: () => string,
+  startLimitOf: (appId: string) => APIGatewaySessionStartLimit,
+): Route[] {
   const { world } = backend;
   return [
     route('GET', '/gateway', (): RESTGetAPIGatewayResult => ({ url: gatewayUrl() })),
     route('GET', '/gateway/bot', (_call, caller): RESTGetAPIGatewayBotResult => {
-      appOf(caller);
-      const session_start_limit = { total: 1000, remaining: 1000, reset_after: 14_400_000, max_concurrency: 1 };
+      const session_start_limit = startLimitOf(appOf(caller).id);
       return { url: gatewayUrl(), shards: 1, session_start_limit };
     }),
     route('GET', '/applications/@me', (_call, caller): APIApplication => applicationPayload(world, appOf(caller))),

@@ -9,8 +9,9 @@ import type {
 import type { Backend } from '../backend.js';
 import { type Caller, type Route, route } from '../http.js';
 import { leaveGuild } from '../membership.js';
+import { kickMember, modifyMember } from '../moderation.js';
 import { channelPayload, guildPayload, memberPayload, userPayload } from '../payloads.js';
-import { ownGuild, permissionsInGuild } from '../permissions.js';
+import { may, ownGuild, permissionsInGuild } from '../permissions.js';
 import { refusal } from '../refusal.js';
 import { limitOf, snowflake } from '../schema.js';
 import { byAge } from '../snowflake.js';
@@ -33,7 +34,7 @@ export function guildRoutes(backend: Backend): Route[] {
         banner: null,
         owner: guild.ownerId === user.id,
         features: [],
-        permissions: `${permissionsInGuild(guild, user.id)}`,
+        permissions: `${permissionsInGuild(world, guild, user.id)}`,
       }));
     }),
     route('DELETE', '/users/@me/guilds/:guild_id', ({ params }, caller) => {
@@ -42,7 +43,10 @@ export function guildRoutes(backend: Backend): Route[] {
     route('GET', '/guilds/:guild_id', ({ params }, caller): APIGuild => guildPayload(own(caller, params))),
     route('GET', '/guilds/:guild_id/channels', ({ params }, caller): APIChannel[] => {
       const guild = own(caller, params);
-      const channels = [...world.channels.values()].filter((one) => one.guildId === guild.id && !isThread(one));
+      // Those that the caller can't view are left out ("Channel Visibility").
+      const channels = [...world.channels.values()].filter(
+        (one) => one.guildId === guild.id && !isThread(one) && may(world, caller.user.id, one, 'ViewChannel'),
+      );
       return channels.map((channel) => channelPayload(world, channel));
     }),
     route('GET', '/guilds/:guild_id/roles', ({ params }, caller): APIRole[] => [...own(caller, params).roles.values()]),
@@ -60,6 +64,13 @@ export function guildRoutes(backend: Backend): Route[] {
       'GET',
       '/guilds/:guild_id/members/:user_id',
       ({ params }, caller): APIGuildMember => memberPayload(world, memberOf(own(caller, params), params.user_id ?? '')),
+    ),
+    route('PATCH', '/guilds/:guild_id/members/:user_id', ({ params, body }, caller): APIGuildMember => {
+      const guild = own(caller, params);
+      return memberPayload(world, modifyMember(backend, guild, params.user_id ?? '', body, caller.user));
+    }),
+    route('DELETE', '/guilds/:guild_id/members/:user_id', ({ params }, caller) =>
+      kickMember(backend, own(caller, params), params.user_id ?? '', caller.user),
     ),
     route(
       'GET',

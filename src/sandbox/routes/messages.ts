@@ -121,8 +121,13 @@ function page(channel: Channel, { before, after, around, limit = '50' }: Readonl
   const newer = (id: string) => oldestFirst.filter((message) => byAge(message.id, id) > 0);
   if (around !== undefined) {
     const half = Math.floor(count / 2);
+    const olderOnes = older(around);
     const itself = oldestFirst.filter(({ id }) => id === around);
-    return [...older(around).slice(-half), ...itself, ...newer(around).slice(0, half)].reverse();
+    return [
+      ...olderOnes.slice(Math.max(0, olderOnes.length - half)),
+      ...itself,
+      ...newer(around).slice(0, half),
+    ].reverse();
   }
   if (after !== undefined) return newer(after).slice(0, count).reverse();
   return (before === undefined ? oldestFirst : older(before)).slice(-count).reverse();

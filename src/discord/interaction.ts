@@ -123,7 +123,7 @@ export function createInteractions({ commands, chat, rest, pace, me, log }: Inte
     let isShown = false;
 
     const acknowledge = (): Promise<void> => {
-      acknowledged ??= orAsIf(interaction.deferReply(flags));
+      acknowledged ??= orAsIf(interaction.deferReply(flags)).then(() => {});
       // Awaited where it matters; until then, another answer may be in the way.
       acknowledged.catch(() => {});
       return acknowledged;
@@ -144,9 +144,9 @@ export function createInteractions({ commands, chat, rest, pace, me, log }: Inte
       /** Replies with a text, in one request where it can be. */
       async tell(text: string): Promise<void> {
         if (acknowledged || text.length > MESSAGE_LENGTH) return show(oneText(text));
-        clearTimeout(timer);
-        acknowledged = orAsIf(interaction.reply({ content: text, ...flags, allowedMentions: { parse: [] } }));
-        await acknowledged;
+        const replied = orAsIf(interaction.reply({ content: text, ...flags, allowedMentions: { parse: [] } }));
+        acknowledged = replied.then(() => {});
+        if (!(await replied)) await show(oneText(text));
       },
       audience: (text: string): Audience => ({
         address: writeAddress(address),
@@ -164,13 +164,12 @@ export function createInteractions({ commands, chat, rest, pace, me, log }: Inte
   async function askAgain(interaction: ButtonInteraction, turnId: string): Promise<void> {
     const question = await chat.questionOf(turnId);
     const id = idAgain(turnId);
-    const response = respondTo(interaction, question?.isPrivate ?? true);
     const objection = await objectionTo(question, id, interaction);
+    const response = respondTo(interaction, objection !== undefined || question?.isPrivate === true);
     try {
-      if (question && !objection) {
-        takeButtonAway(interaction);
-        await chat.answer({ ...question, id }, response.audience(question.text));
-      } else await interaction.reply({ content: objection ?? FORGOTTEN, flags: MessageFlags.Ephemeral });
+      if (objection !== undefined || !question) return await response.tell(objection ?? FORGOTTEN);
+      takeButtonAway(interaction);
+      await chat.answer({ ...question, id }, response.audience(question.text));
     } finally {
       response.end();
     }
@@ -289,14 +288,17 @@ function isAllowed(interaction: Interaction, { isForManagers }: Command): boolea
  * Waits for a first response. Where Discord may have it although its own answer was lost, we go on as if it had: only then
  * can what was begun be ended.
  *
+ * @returns whether it is sure
  * @throws what Discord refuses with, where there is nothing to go on with
  */
-async function orAsIf(response: Promise<unknown>): Promise<void> {
+async function orAsIf(response: Promise<unknown>): Promise<boolean> {
   try {
     await response;
+    return true;
   } catch (error) {
     const isRefused = error instanceof DiscordAPIError && error.status < 500;
     if (isRefused && error.code !== RESTJSONErrorCodes.InteractionHasAlreadyBeenAcknowledged) throw error;
+    return false;
   }
 }
 

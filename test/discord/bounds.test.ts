@@ -121,3 +121,17 @@ test('a command that has its answer at once costs one request', async () => {
     'POST /interactions/:interaction_id/:interaction_token/callback',
   ]);
 });
+
+test('a command’s answer that was lost on its way, though it took effect or not, is there once', async () => {
+  const home = await openHome();
+  const { discord, app, ada, general } = home;
+  const route = '/interactions/:interaction_id/:interaction_token/callback';
+  for (const takesEffect of [true, false]) {
+    discord.faults.rest({ method: 'POST', route, takesEffect, answer: 'reset' });
+    await ada.invokes(app, general, 'reset');
+    await discord.until(() => seen(home).length > 0);
+    expect(seen(home).map(({ content }) => content)).toEqual(['There was nothing to forget.']);
+    const [shown] = seen(home);
+    if (shown) await ada.deletes(shown);
+  }
+});

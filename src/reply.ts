@@ -93,7 +93,7 @@ export async function paintReply(
   const page = readPage(answer, surface.turnId);
   const shown = [...standing];
   const failed = new Set<number>();
-  const layOut = createLayout(surface, page, stopped, shown);
+  const layOut = createLayout(surface, page, stopped, shown, standing);
 
   /** What stands there from before a restart is not taken away for the beginning of what will stand there. */
   const isBehind = (index: number, { text }: Message) =>
@@ -197,11 +197,13 @@ async function signUntilText(page: Page, surface: Surface, { signMs, signAgainMs
  * messages are still being sent, it ends with those that are there.
  */
 function createLayout(
-  { head, maxMessages }: Surface,
+  surface: Surface,
   page: Page,
   stopped: AbortSignal,
   shown: readonly string[],
+  standing: readonly string[],
 ): () => readonly Message[] {
+  const { head, maxMessages } = surface;
   let laidOut: readonly Message[] = [];
   let laidOutFor = '';
   return () => {
@@ -210,26 +212,48 @@ function createLayout(
     if (state === laidOutFor) return laidOut;
     laidOutFor = state;
     if (isCutShort) laidOut = cutShort(laidOut, shown.length, explain(stopped.reason));
-    else laidOut = isBlank(page.text) ? [] : withinMost(maxMessages, (head + page.text).toWellFormed(), page);
+    else if (!isBlank(page.text)) laidOut = withinMost(maxMessages, (head + page.text).toWellFormed(), page);
+    else laidOut = page.failure === undefined ? [] : withoutText(page, surface, standing);
     return laidOut;
   };
 }
+
+/** A failure without any text of its own: told below what stands there from before a restart, or alone. */
+function withoutText(
+  { failure, notes }: Page,
+  { head, turnId }: Surface,
+  standing: readonly string[],
+): readonly Message[] {
+  const remains = standing.map((text) => text.replace(`\n${RESTART_NOTE}`, ''));
+  if (!isBlank(remains.join(''))) return withOffer(textsOnly(withNotes(remains, notes)), failure);
+  if (failure instanceof Stopped && failure.isQuiet) return [];
+  const alone = withNotes([head + explain(failure)], isTraced(failure) ? [referenceTo(turnId)] : []);
+  return withOffer(textsOnly(alone), failure);
+}
+
+const textsOnly = (texts: readonly string[]): readonly Message[] => texts.map((text) => ({ text }));
+
+const referenceTo = (turnId: string): string => `Reference: ${turnId}`;
+
+const RESTART_NOTE = `-# ${new Stopped('restart').message}`;
 
 /** The messages that are there already, with a note that there will be no more. */
 function cutShort(messages: readonly Message[], count: number, note: string): readonly Message[] {
   if (messages.length <= count) return messages;
   const texts = messages.slice(0, Math.max(count, 1)).map(({ text }) => text);
-  return withNotes(texts, [note]).map((text) => ({ text }));
+  return textsOnly(withNotes(texts, [note]));
 }
 
 function withinMost(most: number, whole: string, { hasEnded, notes, failure }: Page): readonly Message[] {
   const parts = split(whole, MESSAGE_LENGTH);
   // What is nothing but the beginning of a code block, say, shows nothing.
   if (parts.length === 0) return hasEnded ? [{ text: explain(new ModelError('empty')) }] : [];
-  const messages = withNotes(
-    parts.map(({ text }) => text),
-    notes,
-  ).map((text) => ({ text }));
+  const messages = textsOnly(
+    withNotes(
+      parts.map(({ text }) => text),
+      notes,
+    ),
+  );
   // The last message is kept for the end: only then is it known whether it holds a text or a file.
   if (!hasEnded) return messages.slice(0, most - 1);
   if (messages.length <= most) return withOffer(messages, failure);
@@ -278,14 +302,6 @@ function readPage(answer: Answer, turnId: string): Page {
   let seen = 0;
   let wake = () => {};
 
-  const fail = (error: unknown) => {
-    failure = error;
-    const reference = isTraced(error) ? `Reference: ${turnId}` : undefined;
-    const isQuiet = error instanceof Stopped && error.isQuiet;
-    if (!isBlank(text)) notes = [[explain(error), reference].filter(Boolean).join(' ')];
-    else if (!isQuiet) text = [explain(error), reference && `-# ${reference}`].filter(Boolean).join('\n');
-  };
-
   const read = async () => {
     try {
       let piece = await answer.next();
@@ -296,7 +312,8 @@ function readPage(answer: Answer, turnId: string): Page {
       notes = piece.value;
       isWhole = true;
     } catch (error) {
-      fail(error);
+      failure = error;
+      notes = [isTraced(error) ? `${explain(error)} ${referenceTo(turnId)}` : explain(error)];
     }
     ending.abort();
     wake();

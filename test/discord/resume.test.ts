@@ -128,7 +128,7 @@ test('a question that is too old is closed with a note, and a button asks it aga
   await startBot(ruins);
   const closed = await discord.until(() => seen(ruins, general).find(({ content }) => content.includes(id)));
   expect(closed.content).toBe(
-    `I was away before this was answered, and for too long to go on unasked.\n-# Reference: ${id}`,
+    `Once upon a\n-# I was away before this was answered, and for too long to go on unasked. Reference: ${id}`,
   );
   expect(model.requests).toHaveLength(0);
   const button = `again:${id}`;

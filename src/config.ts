@@ -26,7 +26,10 @@ const discordToken = z
 
 const webAddress = z
   .string()
-  .refine(isWebAddress, 'must be an address that begins with http:// or https:// and holds no user name or password')
+  .refine(
+    isWebAddress,
+    'must be an address that begins with http:// or https:// and holds no user name, password, ? or #',
+  )
   .transform((text) => text.replace(/\/+$/, ''));
 
 const between = (least: number, most: number) =>
@@ -217,7 +220,8 @@ function missingKey(environment: Readonly<Record<string, string | undefined>>, b
 }
 
 function isWebAddress(text: string): boolean {
-  if (!URL.canParse(text)) return false;
+  // Paths are appended to it.
+  if (!URL.canParse(text) || /[?#]/.test(text)) return false;
   const { protocol, username, password } = new URL(text);
   return (protocol === 'http:' || protocol === 'https:') && username === '' && password === '';
 }

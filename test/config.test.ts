@@ -83,6 +83,14 @@ test('an address with a password in it is refused', () => {
   expect(faultsOf({ ...enough, OPENAI_BASE_URL: 'http://me:hunter2@localhost/v1' })).toMatch(/^OPENAI_BASE_URL must/);
 });
 
+test.each(['https://api.example.com/v1?api-version=1', 'https://api.example.com/v1#', 'http://api.example.com?'])(
+  'an address to which no path can be appended is refused: %s',
+  (address) => {
+    expect(faultsOf({ ...enough, OPENAI_BASE_URL: address })).toMatch(/^OPENAI_BASE_URL must/);
+    expect(faultsOf({ ...enough, DISCORD_API_URL: address })).toMatch(/^DISCORD_API_URL must/);
+  },
+);
+
 test.each(['http://localhost:11434/v1', 'http://127.0.0.1:1234/v1', 'http://[::1]:8080/v1'])(
   '%s needs no key',
   (address) => {

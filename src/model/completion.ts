@@ -9,7 +9,7 @@ export interface Usage {
   readonly completionTokens: number;
 }
 
-/** How an answer ended: by itself, cut off by the token limit, or by the content filter after text had come. */
+/** How an answer ended: by itself, cut off by the token limit or by ours, or by the content filter after text had come. */
 export interface Ending {
   readonly finish: 'stop' | 'length' | 'content_filter';
   /** The model that answered, as the server names it. */
@@ -27,12 +27,17 @@ const content = z.union([
 const said = z.object({ content: content.nullish(), refusal: z.string().nullish() }).nullish();
 const tokens = z.number().nonnegative();
 
-/** What is read of a chunk of a stream (`delta`) or of a whole answer (`message`). A count that makes no sense spoils no answer. */
+const choices = z.array(
+  z.object({ index: z.number().nullish(), delta: said, message: said, finish_reason: z.string().nullish() }),
+);
+
+/**
+ * What is read of a chunk of a stream (`delta`) or of a whole answer (`message`). Without choices it is something that a
+ * proxy put in, Open WebUI its sources, say. A count that makes no sense spoils no answer.
+ */
 const chunk = z.object({
   model: z.string().nullish(),
-  choices: z
-    .array(z.object({ index: z.number().nullish(), delta: said, message: said, finish_reason: z.string().nullish() }))
-    .nullable(),
+  choices: choices.nullish(),
   usage: z
     .object({
       prompt_tokens: tokens,
@@ -50,16 +55,23 @@ export type Chunk = z.infer<typeof chunk>;
  */
 export function readChunk(value: unknown, whole: boolean): Chunk {
   if (!whole) return chunk.parse(value);
-  const { choices, ...rest } = chunk.extend({ choices: chunk.shape.choices.unwrap().min(1) }).parse(value);
+  const answer = chunk.extend({ choices: choices.min(1) }).parse(value);
   // Some servers leave the reason out of a whole answer, and that cannot break off unnoticed.
-  return { ...rest, choices: choices.map((choice) => ({ ...choice, finish_reason: choice.finish_reason || 'stop' })) };
+  const ended = answer.choices.map((choice) => ({ ...choice, finish_reason: choice.finish_reason || 'stop' }));
+  return { ...answer, choices: ended };
 }
+
+/** As much of an answer as is taken, in UTF-16 code units: a hundred messages of Discord. A model that repeats itself may never end. */
+export const LONGEST_ANSWER = 200_000;
 
 /** What is known of an answer while it comes. */
 export class Completion {
   /** Whether there is any text; what shows nothing is held back and is no answer. */
   begun = false;
-  #heldBack = '';
+  /** Whether there was more text than is taken. It ends with `length`, and what may follow need not be waited for. */
+  isFull = false;
+  #heldBack: string[] = [];
+  #room = LONGEST_ANSWER;
   #finish = '';
   #usage: Usage | undefined;
   #model: string;
@@ -79,10 +91,23 @@ export class Completion {
     const choice = choices?.find(({ index }) => (index ?? 0) === 0);
     this.#finish = choice?.finish_reason || this.#finish;
     const said = choice?.delta ?? choice?.message;
-    const text = this.#heldBack + (said?.content ?? '') + (said?.refusal ?? '');
-    this.begun ||= !isBlank(text);
-    this.#heldBack = this.begun ? '' : text;
-    if (this.begun && text !== '') yield text;
+    const text = this.#upToLimit(`${said?.content ?? ''}${said?.refusal ?? ''}`);
+    if (text === '') return;
+    // Only what is new is looked at, but with the character before, which may be the first half of a visible one.
+    this.begun ||= !isBlank((this.#heldBack.at(-1)?.at(-1) ?? '') + text);
+    this.#heldBack.push(text);
+    if (this.begun) yield this.#heldBack.splice(0).join('');
+  }
+
+  #upToLimit(text: string): string {
+    if (text.length <= this.#room) {
+      this.#room -= text.length;
+      return text;
+    }
+    this.isFull = true;
+    this.#finish = 'length';
+    // A cut leaves no half of a character.
+    return text.slice(0, this.#room).replace(/[\uD800-\uDBFF]$/, '');
   }
 
   /**

@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import OpenAI, { APIConnectionError, APIError } from 'openai';
-import { Stream } from 'openai/streaming';
 import { z } from 'zod';
 import { ConfigError, ModelError } from '../errors.js';
-import { type Chunk, Completion, type Ending, readChunk } from './completion.js';
+import { type Chunk, Completion, type Ending } from './completion.js';
 import { readRefusal, refusesParameter } from './refusal.js';
+import { legible, readResponse } from './response.js';
 import { createWaits, inWords, toldWaitMs } from './retry.js';
 
 export type { Ending, Usage } from './completion.js';
@@ -16,7 +16,8 @@ export interface ChatMessage {
 
 /**
  * Asks the model: yields the answer's text as it comes and returns how it ended. Leaving it early ends the request.
- * Throws a ModelError, or the signal's reason once that is aborted; text that had come by then has been yielded.
+ * Text beyond LONGEST_ANSWER ends it too, with `length`. Throws a ModelError, or the signal's reason once that is aborted;
+ * text that had come by then has been yielded.
  */
 export type Model = (prompt: readonly ChatMessage[], signal: AbortSignal) => AsyncGenerator<string, Ending>;
 
@@ -34,6 +35,8 @@ export interface ModelSettings {
   readonly stream: boolean;
   /** How long a stream may send nothing before it is ended; at most about five minutes. */
   readonly timeoutMs: number;
+  /** How long one request may take in all, whatever it sends; half an hour when absent. */
+  readonly longestMs?: number | undefined;
   /** The first wait where the server tells none; later ones double. */
   readonly backoffMs?: number | undefined;
   /** Called before each wait, for the log; `attempt` is the one that failed, counted from 1. */
@@ -42,6 +45,8 @@ export interface ModelSettings {
 
 /** Just below the 300 s after which Node's own fetch gives up. A whole answer has to be made before its first byte, so it gets all of it. */
 const LONGEST_SILENCE_MS = 295_000;
+/** Longer than models think, and shorter than a channel should wait for a server that only says it is alive. */
+const LONGEST_REQUEST_MS = 30 * 60_000;
 const patienceMs = ({ stream, timeoutMs }: ModelSettings) =>
   stream ? Math.min(timeoutMs, LONGEST_SILENCE_MS) : LONGEST_SILENCE_MS;
 
@@ -72,7 +77,9 @@ async function* ask(door: Door, prompt: readonly ChatMessage[], signal: AbortSig
       for await (const chunk of chunks(door, body, signal)) {
         yield* completion.take(chunk);
         signal.throwIfAborted();
+        if (completion.isFull) break;
       }
+      signal.throwIfAborted();
       return completion.ending();
     } catch (error) {
       signal.throwIfAborted();
@@ -132,30 +139,10 @@ function connect(settings: ModelSettings): OpenAI {
     logLevel: 'off',
     fetch: async (url, init) => {
       const response = await fetch(url, { ...init, headers });
-      return response.ok ? response : readable(response, apiKey);
+      return response.ok ? response : legible(response, apiKey);
     },
   });
 }
-
-/**
- * An error answer that the SDK can read: it drops a body without `error` around it (Mistral, FastAPI, vLLM before 0.10).
- * A page is cut, and the key, which some servers repeat, is taken out, because this ends in the log.
- */
-async function readable(response: Response, apiKey: string | undefined): Promise<Response> {
-  const raw = await response.text();
-  const body = apiKey === undefined ? raw : raw.replaceAll(apiKey, '[key]');
-  const { status, headers } = response;
-  try {
-    const json: unknown = JSON.parse(body);
-    const wrapped = typeof json === 'object' && json !== null && 'error' in json ? json : { error: json };
-    return new Response(JSON.stringify(wrapped, withoutInput), { status, headers });
-  } catch {
-    return new Response(body.slice(0, 500), { status, headers });
-  }
-}
-
-/** FastAPI repeats what it was sent, which is what people wrote. */
-const withoutInput = (field: string, value: unknown): unknown => (field === 'input' ? undefined : value);
 
 type RequestBody = Readonly<Record<string, unknown>>;
 
@@ -193,71 +180,49 @@ function learn({ failure, cause }: ModelError, body: RequestBody, refused: Set<s
   return true;
 }
 
-/** The chunks of one request, checked; a whole answer is a stream of one. The request ends with the generator. */
+/** The chunks of one request, which ends with the generator, or with a ModelError where the server lets it wait too long. */
 async function* chunks({ client, settings }: Door, body: RequestBody, signal: AbortSignal): AsyncGenerator<Chunk> {
   const request = new AbortController();
   const either = AbortSignal.any([signal, request.signal]);
+  const stall = () => request.abort(new ModelError('stalled'));
+  const end = setTimeout(stall, settings.longestMs ?? LONGEST_REQUEST_MS);
   // Only the waiting for the server counts, not what the reader of the answer does in between.
   const hear = async <T>(work: Promise<T>): Promise<T> => {
-    const silence = () => request.abort(new ModelError('stalled'));
-    const timer = setTimeout(silence, patienceMs(settings));
-    return work.finally(() => clearTimeout(timer));
+    const timer = setTimeout(stall, patienceMs(settings));
+    return until(either, work).finally(() => clearTimeout(timer));
   };
   try {
     const response = await hear(client.post('/chat/completions', { body, signal: either }).asResponse());
-    const heard = new Response(heardBytes(response, hear), { headers: response.headers });
-    const isStream = streams(response, settings.stream);
-    // The stream aborts its controller however it ends, so it gets one that nobody looks at.
-    for await (const chunk of isStream
-      ? Stream.fromSSEResponse<unknown>(heard, new AbortController(), client)
-      : [await heard.json()]) {
-      throwIfError(chunk, response.headers);
-      yield readChunk(chunk, !isStream);
-    }
-    // The SDK ends an aborted stream as if it were whole.
-    either.throwIfAborted();
+    yield* readResponse(response, settings.stream, hear);
   } catch (error) {
     either.throwIfAborted();
     throw error;
   } finally {
+    clearTimeout(end);
     request.abort();
   }
 }
 
-/** Whatever comes is a sign of life, a comment to keep the connection alive too. */
-function heardBytes(response: Response, hear: <T>(work: Promise<T>) => Promise<T>): ReadableStream<Uint8Array> | null {
-  const reader = response.body?.getReader();
-  if (!reader) return null;
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        const { done, value } = await hear(reader.read());
-        if (done) return controller.close();
-        controller.enqueue(value);
-      },
-      cancel: (reason) => reader.cancel(reason),
-    },
-    { highWaterMark: 0 },
-  );
+/**
+ * Waits for no longer than the signal lets. Fetch alone would: in Node 20 a body that is packed wrongly, on a connection that
+ * breaks, never ends, even when it is aborted.
+ */
+function until<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(signal.reason);
+    if (signal.aborted) leave();
+    signal.addEventListener('abort', leave, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+  });
 }
 
-/** Servers send a whole answer though asked for a stream and the other way round; their content type tells. */
-function streams(response: Response, asked: boolean): boolean {
-  const type = response.headers.get('content-type') ?? '';
-  return type.includes('event-stream') || (asked && !/json|html/.test(type));
-}
-
-/** The SDK knows an error in place of a chunk by its `error`; a whole answer has it in that place too, and older servers have it bare. */
-function throwIfError(chunk: unknown, headers: Headers): void {
-  if (typeof chunk !== 'object' || chunk === null) return;
-  if ('error' in chunk && chunk.error) throw new APIError(undefined, Object(chunk.error), undefined, headers);
-  if ('object' in chunk && chunk.object === 'error') throw new APIError(undefined, chunk, undefined, headers);
-}
+/** What is no JSON, what is nested too deep, and what is no chunk. */
+const unreadable = [SyntaxError, RangeError, z.ZodError];
 
 /** Every failure in our words; what the SDK or the server said is the cause, for the log. */
 function toModelError(error: unknown): ModelError {
   if (error instanceof ModelError) return error;
-  if (error instanceof SyntaxError || error instanceof z.ZodError) return new ModelError('trouble', { cause: error });
+  if (unreadable.some((kind) => error instanceof kind)) return new ModelError('trouble', { cause: error });
   if (!(error instanceof APIError) || error instanceof APIConnectionError)
     return new ModelError('connection', { cause: error });
   const failure = readRefusal(error.status, error.error);

@@ -47,9 +47,10 @@ const signs: readonly Sign[] = [
  */
 export function readRefusal(status: number | undefined, error: unknown): ModelFailure {
   const { code, type, message, innererror } = fields(error);
-  const codes = [code, type, fields(innererror).code].join(' ').toLowerCase();
+  const codes = [code, type, fields(innererror).code].map(wordOf).join(' ').toLowerCase();
   const sentence = textOf(message ?? error).toLowerCase();
-  const effective = status ?? (Number(code) >= 400 && Number(code) < 600 ? Number(code) : undefined);
+  const number = Number(wordOf(code));
+  const effective = status ?? (number >= 400 && number < 600 ? number : undefined);
   const sign = signs.find((each) => each.code.test(codes) || each.sentence?.test(sentence));
   return (effective && settled[effective]) || sign?.failure || byStatus(effective);
 }
@@ -78,4 +79,17 @@ function byStatus(status: number | undefined): ModelFailure {
 const fields = (value: unknown): { readonly [name: string]: unknown } =>
   typeof value === 'object' && value !== null ? { ...value } : {};
 
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
+const wordOf = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? `${value}` : '');
+
+/** More than the beginning tells nothing more, and takes long to search. */
+const TEXT_LENGTH = 10_000;
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value.slice(0, TEXT_LENGTH);
+  try {
+    return (JSON.stringify(value) ?? '').slice(0, TEXT_LENGTH);
+  } catch {
+    // Nested deeper than anybody means.
+    return '';
+  }
+}

@@ -1,10 +1,9 @@
-import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ConfigError, ModelError } from '../../src/errors.js';
-import { type ChatMessage, createModel, type Ending, type ModelSettings } from '../../src/model/model.js';
+import { type ChatMessage, createModel, type ModelSettings } from '../../src/model/model.js';
 import { hangUp, type OfflineModel, type Script, startModel } from '../../src/sandbox/model/model.js';
 import { refusals } from '../../src/sandbox/model/refusals.js';
+import { type Outcome, outcomeOf, serverThat } from './server.js';
 
 // Before the first request, because the SDK keeps the console's functions as it finds them then.
 const printed = vi.spyOn(console, 'error');
@@ -20,47 +19,9 @@ const question: readonly ChatMessage[] = [{ role: 'user', content: 'Hello there'
 const modelOf = (settings: Partial<ModelSettings> = {}) =>
   createModel({ baseUrl: server.url, model: 'm', stream: true, timeoutMs: 5_000, backoffMs: 1, ...settings });
 
-interface Outcome {
-  readonly pieces: readonly string[];
-  readonly ending?: Ending;
-  readonly error?: unknown;
-}
-
-/** Everything that a model gives, to the end or to the failure. */
-async function hear(model = modelOf(), signal = new AbortController().signal): Promise<Outcome> {
-  const pieces: string[] = [];
-  const answer = model(question, signal);
-  try {
-    for (;;) {
-      const step = await answer.next();
-      if (step.done) return { pieces, ending: step.value };
-      pieces.push(step.value);
-    }
-  } catch (error) {
-    return { pieces, error };
-  }
-}
-
+const hear = (model = modelOf(), signal?: AbortSignal) => outcomeOf(model, question, signal);
 const failureOf = ({ error }: Outcome) => (error instanceof ModelError ? error.failure : error);
 const both = [{ stream: true }, { stream: false }] as const;
-
-/** A server that does what no API should. */
-async function serverThat(
-  listener: RequestListener,
-): Promise<{ baseUrl: string; [Symbol.asyncDispose](): Promise<void> }> {
-  const bad = createServer(listener);
-  await new Promise<void>((resolve) => bad.listen(0, '127.0.0.1', resolve));
-  // A server that listens on a port has an address of this shape.
-  const { port } = bad.address() as AddressInfo;
-  return {
-    baseUrl: `http://127.0.0.1:${port}/v1`,
-    [Symbol.asyncDispose]: () =>
-      new Promise((resolve) => {
-        bad.close(() => resolve());
-        bad.closeAllConnections();
-      }),
-  };
-}
 
 describe('the request', () => {
   test('holds the prompt and nothing that is not set', async () => {
@@ -469,6 +430,44 @@ describe('trying again', () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  test('a date counts from the time that the server tells, and not from ours', async () => {
+    const stop = new AbortController();
+    const waits: number[] = [];
+    const headers = { date: 'Sun, 06 Nov 1994 08:49:37 GMT', 'retry-after': 'Sun, 06 Nov 1994 08:49:57 GMT' };
+    server.script({ ...refusals.overloaded, headers });
+    const onRetry = (_: ModelError, waitMs: number) => {
+      waits.push(waitMs);
+      stop.abort();
+    };
+    await hear(modelOf({ onRetry }), stop.signal);
+    expect(waits).toEqual([20_000]);
+  });
+
+  test.each([
+    ['a date that is over', new Date(0).toUTCString()],
+    ['no date', 'soon'],
+    ['a date without a time', 'Sun, 06 Nov 2094'],
+    ['nothing', ''],
+    ['less than nothing', '-5'],
+    ['years', '99999999999'],
+    ['more seconds than a number can hold', '9'.repeat(400)],
+  ])('waits as if nothing was told where %s is', async (_, told) => {
+    const waits: number[] = [];
+    server.script({ ...refusals.rateLimited(), headers: { 'retry-after': told } }, 'Hi');
+    expect(await hear(modelOf({ onRetry: (_failure, waitMs) => waits.push(waitMs) }))).toMatchObject({
+      pieces: ['Hi'],
+    });
+    expect(waits).toHaveLength(1);
+    expect(waits[0]).toBeLessThanOrEqual(1);
+  });
+
+  test('a far date is not waited for but told', async () => {
+    server.script(refusals.rateLimited({ until: new Date(Date.now() + 3 * 3_600_000) }));
+    const { error } = await hear();
+    expect(error).toMatchObject({ failure: 'busy', message: expect.stringMatching(/in about [34] hours\.$/) });
+    expect(server.requests).toHaveLength(1);
+  });
+
   test('a short wait that was told is waited', async () => {
     server.script(refusals.rateLimited({ ms: 5 }), 'Hi');
     expect((await hear()).pieces).toEqual(['Hi']);
@@ -633,7 +632,6 @@ describe('an answer that cannot be read', () => {
     ['a number as text', { choices: [{ delta: { content: 42 } }] }],
     ['a number as finish reason', { choices: [{ delta: {}, finish_reason: 5 }] }],
     ['choices that are no list', { choices: 'none' }],
-    ['no choices', { id: 'x' }],
     ['a list', []],
     ['null', null],
     ['a word', 'hello'],

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readRefusal, refusesParameter } from '../../src/model/refusal.js';
 
@@ -130,4 +131,38 @@ test.each([
   [false, undefined],
 ])('whether max_tokens is refused as such: %s by %j', (expected, body) => {
   expect(refusesParameter(body, 'max_tokens')).toBe(expected);
+});
+
+const nested = (depth: number): unknown => JSON.parse(`${'['.repeat(depth)}${']'.repeat(depth)}`);
+const misleading = fc.constantFrom<unknown>(
+  { toString: 1 },
+  { valueOf: null },
+  nested(20_000),
+  'max_tokens',
+  404,
+  '401',
+);
+const fieldOf = fc.oneof(fc.jsonValue(), misleading);
+
+test('whatever a server sends as its error has a reason', () => {
+  const failures = /^(key|forbidden|credit|model|busy|trouble|filtered|too-long|rejected)$/;
+  const errors = fc.oneof(
+    fieldOf,
+    fc.record(
+      { message: fieldOf, code: fieldOf, type: fieldOf, param: fieldOf, innererror: fieldOf, deep: fieldOf },
+      { requiredKeys: [] },
+    ),
+  );
+  const status = fc.option(fc.integer({ min: 400, max: 599 }), { nil: undefined });
+  fc.assert(
+    fc.property(status, errors, (each, body) => {
+      expect(readRefusal(each, body)).toMatch(failures);
+      expect(refusesParameter(body, 'max_tokens')).toBeTypeOf('boolean');
+    }),
+  );
+});
+
+test('an error of megabytes is read no longer than its beginning', () => {
+  expect(readRefusal(400, error(`Unknown. ${'model '.repeat(1_000_000)}`))).toBe('rejected');
+  expect(readRefusal(400, error(`Unknown model: not found. ${'x'.repeat(1_000_000)}`))).toBe('model');
 });

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type HttpAnswer, refusal, refusals } from './refusals.js';
@@ -171,8 +172,14 @@ async function play(script: Script, request: ModelRequest, outgoing: ServerRespo
     if ('finish' in step) finish = step.finish;
     else if ('usage' in step) usage = step.usage;
     else completion.add(step);
+    await takenIn(outgoing, request);
   }
   completion.end(finish, usage);
+}
+
+/** A script without an end is told no faster than it is heard. */
+async function takenIn(outgoing: ServerResponse, { closed }: ModelRequest): Promise<void> {
+  if (outgoing.writableNeedDrain) await Promise.race([once(outgoing, 'drain'), closed]);
 }
 
 /** An answer on its way to the client. */

@@ -197,6 +197,15 @@ describe('scripts', () => {
     await expect(broken.close()).rejects.toThrow('a fault in the script');
   });
 
+  test('without an end are told no faster than they are heard, and left when the client is gone', async () => {
+    model.script(function* () {
+      for (;;) yield 'and so on, '.repeat(1000);
+    });
+    const response = await post({ model: 'm', messages, stream: true });
+    await response.body?.cancel();
+    expect(await model.requests[0]?.closed).toBe('hung up');
+  });
+
   test('that wait are left when the client is gone', async () => {
     model.script(async function* () {
       yield 'Hel';

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
@@ -27,19 +27,28 @@ function kept<Thing extends object>(thing: Thing): Thing {
 const LOCKED_MS = 30_000;
 const LOOK_AGAIN_MS = 20;
 
+/** If nobody looked for longer than this, it may have been free in between. */
+const UNSEEN_MS = 1000;
+
+/** Files up to this size, in bytes, are read whole before they are used; that takes about a millisecond a megabyte. */
+const CHECKED_WHOLE = 32 * 1024 * 1024;
+
 /** Of so many direct conversations, those spoken in last, missed messages are looked for. */
 const MOST_DIRECT = 100;
 
 /**
  * Opens the SQLite file at `path`, makes its folder and brings its schema up to date. Every step of the store throws a
- * StoreError when the file can't be read or written. Told of rows that can't be read, which are left out.
+ * StoreError when the file can't be read or written.
  *
- * @throws {ConfigError} when the file is no database, can't be opened, or was written by a newer version
+ * @param onUnreadable is told once of each row that can't be read and is left out
+ * @param lockedMs for how long another program may keep the file locked, in milliseconds, until steps fail for it
+ * @throws {ConfigError} when the file is no database, is damaged, can't be opened, or was written by a newer version
  */
-export function openStore(path: string, onUnreadable: (seq: unknown) => void = () => {}): Store {
-  const database = openDatabase(path);
+export function openStore(path: string, onUnreadable: (seq: number) => void = () => {}, lockedMs = LOCKED_MS): Store {
+  const database = openDatabase(path, lockedMs);
   const prepare = <Bound extends unknown[], Row>(sql: string) => kept(database.prepare<Bound, Row>(sql));
-  const write = openQueue();
+  const { patiently, write, insist, writeLast } = openQueue(lockedMs);
+  const unreadable = new Set<number>();
 
   const insertTurn = prepare(
     `INSERT INTO turns (id, channel_id, asker_id, private, state, failure, question, address, asked_at, ended_at)
@@ -62,11 +71,11 @@ export function openStore(path: string, onUnreadable: (seq: unknown) => void = (
      WHERE id = :id AND state = 'open'`,
   );
   const settleTurn = prepare('UPDATE turns SET address = NULL WHERE id = ?');
-  const selectUnsettled = prepare(
-    `SELECT id, channel_id AS channelId, address, state, failure, question, answer, finish
+  const selectUnsettled = prepare<[], { seq: number }>(
+    `SELECT seq, id, channel_id AS channelId, address, state, failure, question, answer, finish
      FROM turns WHERE address IS NOT NULL ORDER BY seq`,
   );
-  const selectExchanges = prepare(
+  const selectExchanges = prepare<[object], { seq: number }>(
     `SELECT seq, question, answer, tokens FROM turns
      WHERE channel_id = :channelId AND state = 'answered' AND question IS NOT NULL
        AND seq >= coalesce((SELECT max(begins) FROM windows
@@ -124,12 +133,25 @@ export function openStore(path: string, onUnreadable: (seq: unknown) => void = (
     return forgetExchanges.run({ channelId, askerId }).changes;
   });
 
-  function readExchange(row: unknown): Exchange[] {
+  function noteUnreadable({ seq }: { readonly seq: number }): void {
+    if (unreadable.has(seq)) return;
+    unreadable.add(seq);
+    onUnreadable(seq);
+  }
+
+  function readExchange(row: { readonly seq: number }): Exchange[] {
     const { data } = exchangeShape.safeParse(row);
     const question = data && readQuestion(data.question);
     if (question) return [{ ...data, question }];
-    onUnreadable(seqOf(row));
+    noteUnreadable(row);
     return [];
+  }
+
+  function readUnsettled(row: { readonly seq: number }): LeftTurn[] {
+    const { data } = leftTurnShape.safeParse(row);
+    const left = data && readLeftTurn(data);
+    if (!left || (data.question !== null && !left.question)) noteUnreadable(row);
+    return left ? [left] : [];
   }
 
   return {
@@ -141,12 +163,12 @@ export function openStore(path: string, onUnreadable: (seq: unknown) => void = (
     finish: (id, answer, tokens, finish) =>
       write(() => finishTurn.run({ id, answer, tokens, finish, now: Date.now() }).changes === 1),
     async end(id, state, failure, answer) {
-      await write(() => endTurn.run({ id, state, failure, answer: answer || null, now: Date.now() }));
+      await insist(() => endTurn.run({ id, state, failure, answer: answer || null, now: Date.now() }));
     },
     async settle(id) {
-      await write(() => settleTurn.run(id));
+      await insist(() => settleTurn.run(id));
     },
-    unsettled: async () => (await patiently(() => selectUnsettled.all())).map(readLeftTurn),
+    unsettled: async () => (await patiently(() => selectUnsettled.all())).flatMap(readUnsettled),
     directChannels: async () => (await patiently(() => selectDirect.all(MOST_DIRECT))).map(({ id }) => id),
     async exchanges(channelId, privateTo) {
       const rows = await patiently(() => selectExchanges.all({ channelId, privateTo: privateTo ?? '' }));
@@ -170,43 +192,90 @@ export function openStore(path: string, onUnreadable: (seq: unknown) => void = (
       await write(() => upsertRole.run({ channelId, role: role ?? null }));
     },
     async close() {
-      await write(() => database.close());
+      await writeLast(() => database.close());
     },
   };
 }
 
-/** One write after another, in the order in which they were asked for, also where one has to wait. */
-function openQueue() {
-  let last: Promise<unknown> = Promise.resolve();
-  return <Result>(work: () => Result): Promise<Result> => {
-    const done = last.then(() => patiently(work));
-    last = done.catch(() => {});
-    return done;
-  };
-}
-
 /**
- * Does the work as soon as no other program keeps it from the file. SQLite itself would wait too, and keep the whole
- * process waiting with it.
- *
- * @throws {StoreError} what kept it from being done
+ * Does what is asked of the file as soon as no other program keeps it from it. SQLite itself would wait too, and keep the
+ * whole process waiting with it. All of it throws a StoreError that tells what kept it from being done.
  */
-async function patiently<Result>(work: () => Result): Promise<Result> {
-  const givesUp = performance.now() + LOCKED_MS;
-  for (;;) {
-    try {
-      return work();
-    } catch (error) {
-      const failure = failureIn(error);
-      if (failure === undefined) throw error;
-      if (failure !== 'locked' || performance.now() >= givesUp) throw new StoreError(failure, { cause: error });
-      await delay(LOOK_AGAIN_MS);
+function openQueue(lockedMs: number) {
+  let last: Promise<unknown> = Promise.resolve();
+  let lockedSince = 0;
+  let lockedAt = Number.NEGATIVE_INFINITY;
+  let isHurried = false;
+  /** What could not be written, and is to be as soon as anything can be. */
+  const owed: (() => unknown)[] = [];
+
+  async function patiently<Result>(work: () => Result): Promise<Result> {
+    for (;;) {
+      try {
+        return work();
+      } catch (error) {
+        const failure = failureIn(error);
+        if (failure === undefined) throw error;
+        if (failure !== 'locked' || isLockedTooLong()) throw new StoreError(failure, { cause: error });
+        await delay(LOOK_AGAIN_MS);
+      }
     }
   }
+
+  /** The lock is waited for, not the step: after one that waited in vain, others don't wait as long again. */
+  function isLockedTooLong(): boolean {
+    const now = performance.now();
+    if (now - lockedAt > UNSEEN_MS) lockedSince = now;
+    lockedAt = now;
+    return isHurried || now - lockedSince >= lockedMs;
+  }
+
+  /** One write after another, in the order in which they were asked for, also where one has to wait. */
+  function write<Result>(work: () => Result): Promise<Result> {
+    const payAndWork = () => {
+      payOwed();
+      const result = work();
+      lockedAt = Number.NEGATIVE_INFINITY;
+      return result;
+    };
+    const done = last.then(() => patiently(payAndWork));
+    last = done.catch(() => {});
+    return done;
+  }
+
+  function payOwed(): void {
+    for (const work of owed.splice(0)) {
+      try {
+        work();
+      } catch {
+        owed.push(work);
+      }
+    }
+  }
+
+  /** Writes what is true whenever it is written: if not now, then before anything else that is. */
+  async function insist(work: () => unknown): Promise<void> {
+    await write(work).catch((error) => {
+      owed.push(work);
+      throw error;
+    });
+  }
+
+  return {
+    patiently,
+    write,
+    insist,
+    /** Does the last of all; what is still to be done before it does not wait for another program any more. */
+    writeLast<Result>(work: () => Result): Promise<Result> {
+      isHurried = true;
+      return write(work);
+    },
+  };
 }
 
 /** What an error of SQLite means ("Result and Error Codes"). */
 function failureIn(error: unknown): StoreFailure | undefined {
+  if (error instanceof StoreError) return error.failure;
   if (!(error instanceof Database.SqliteError)) return undefined;
   const [code = ''] = /^SQLITE_[A-Z]+/.exec(error.code) ?? [];
   return failures[code] ?? 'disk';
@@ -217,6 +286,7 @@ const failures: Readonly<Record<string, StoreFailure>> = {
   SQLITE_LOCKED: 'locked',
   SQLITE_FULL: 'full',
   SQLITE_READONLY: 'read-only',
+  SQLITE_CANTOPEN: 'read-only',
   SQLITE_CORRUPT: 'damaged',
   SQLITE_NOTADB: 'damaged',
 };
@@ -236,15 +306,16 @@ export function claim(path: string): void {
   } catch (error) {
     throw failureIn(error) === 'locked'
       ? new ConfigError(`DATABASE_PATH: another Parley answers from ${path} already. This one ends.`)
-      : new ConfigError(`DATABASE_PATH: ${whyNotOpened(error, path)}`, { cause: error });
+      : notOpened(error, path);
   }
 }
 
-function openDatabase(path: string): Database.Database {
-  if (path !== ':memory:') makeFolder(path);
+function openDatabase(path: string, lockedMs: number): Database.Database {
   let database: Database.Database | undefined;
   try {
-    database = kept(new Database(path));
+    if (path !== ':memory:') makeFolder(path);
+    inspect(path, lockedMs);
+    database = kept(new Database(path, { timeout: lockedMs }));
     database.exec('PRAGMA journal_mode = WAL');
     // A turn is on disk, not merely on its way there, before its question goes anywhere.
     database.exec('PRAGMA synchronous = FULL');
@@ -255,9 +326,29 @@ function openDatabase(path: string): Database.Database {
     return database;
   } catch (error) {
     database?.close();
-    throw error instanceof ConfigError
-      ? error
-      : new ConfigError(`DATABASE_PATH: ${whyNotOpened(error, path)}`, { cause: error });
+    throw notOpened(error, path);
+  }
+}
+
+/**
+ * Looks at a file before anything is done to it, so that one that is not ours, or not sound, stays as it is: opening a
+ * database for writing may already write to it.
+ */
+function inspect(path: string, lockedMs: number): void {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size === 0) return;
+  let database: Database.Database | undefined;
+  try {
+    database = kept(new Database(path, { readonly: true, timeout: lockedMs }));
+    readVersion(database, path);
+    if (size > CHECKED_WHOLE) return;
+    const verdict = kept(database.prepare('PRAGMA quick_check(1)')).pluck().get();
+    if (verdict !== 'ok') throw new StoreError('damaged', { cause: new Error(String(verdict)) });
+  } catch (error) {
+    // What else keeps it from being looked at keeps it from being opened too, or is mended by that.
+    if (error instanceof ConfigError || failureIn(error) === 'damaged') throw error;
+  } finally {
+    database?.close();
   }
 }
 
@@ -271,18 +362,8 @@ function makeFolder(path: string): void {
 }
 
 function migrate(database: Database.Database, path: string): void {
-  const readVersion = kept(database.prepare('PRAGMA user_version'));
-  const readOwner = kept(database.prepare('PRAGMA application_id'));
-  const readTables = kept(database.prepare('SELECT count(*) FROM sqlite_schema'));
   const step = database.transaction(() => {
-    const version = Number(readVersion.pluck().get());
-    const isEmpty = readTables.pluck().get() === 0;
-    if (!isEmpty && readOwner.pluck().get() !== APPLICATION_ID) throw notOurs(path);
-    if (version > migrations.length) {
-      throw new ConfigError(
-        `DATABASE_PATH: ${path} was written by a newer version of Parley. Nothing was changed in it.`,
-      );
-    }
+    const version = readVersion(database, path);
     database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
     for (const migration of migrations.slice(version)) database.exec(migration);
     database.exec(`PRAGMA user_version = ${migrations.length}`);
@@ -290,17 +371,43 @@ function migrate(database: Database.Database, path: string): void {
   step.immediate();
 }
 
-const notOurs = (path: string) =>
-  new ConfigError(`DATABASE_PATH: ${path} is a database of another program. Nothing was changed in it.`);
-
-function whyNotOpened(error: unknown, path: string): string {
-  const code = error instanceof Database.SqliteError ? error.code : '';
-  if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')) {
-    return `${path} is damaged, or not a database. Nothing was changed in it.`;
+/**
+ * Which version of the schema a database has; 0 where it is empty.
+ *
+ * @throws {ConfigError} when it is none of ours, or of a version to come
+ */
+function readVersion(database: Database.Database, path: string): number {
+  const read = (sql: string) => Number(kept(database.prepare(sql)).pluck().get());
+  const isEmpty = read('SELECT count(*) FROM sqlite_schema') === 0;
+  if (!isEmpty && read('PRAGMA application_id') !== APPLICATION_ID) {
+    throw new ConfigError(`DATABASE_PATH: ${path} is a database of another program. ${UNCHANGED}`);
   }
-  if (code === 'SQLITE_READONLY' || code.startsWith('SQLITE_READONLY')) return `${path} can’t be written to.`;
-  return `${path} can’t be opened${code && ` (${code})`}.`;
+  const version = read('PRAGMA user_version');
+  if (version > migrations.length) {
+    throw new ConfigError(`DATABASE_PATH: ${path} was written by a newer version of Parley. ${UNCHANGED}`);
+  }
+  return version;
 }
+
+const UNCHANGED = 'Nothing was changed in it.';
+
+/** Why a file could not be opened, for the operator. */
+function notOpened(error: unknown, path: string): ConfigError {
+  if (error instanceof ConfigError) return error;
+  const failure = failureIn(error);
+  const why = (failure && whyNotOpened[failure]) ?? `can’t be opened (${codeOf(error)}).`;
+  return new ConfigError(`DATABASE_PATH: ${path} ${why}`, { cause: error });
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Database.SqliteError ? `${error.code}: ${error.message}` : String(error);
+
+const whyNotOpened: Partial<Record<StoreFailure, string>> = {
+  locked: 'is locked by another program.',
+  full: 'can’t be written to: the disk is full.',
+  'read-only': 'can’t be written to. It and its folder have to be writable.',
+  damaged: `is damaged, or not a database. ${UNCHANGED}`,
+};
 
 const speakerShape = z.object({
   id: z.string(),
@@ -325,7 +432,12 @@ const questionShape: z.ZodType<Question> = z.object({
   isPrivate: z.boolean(),
 });
 
-const exchangeShape = z.object({ seq: z.number(), question: z.string(), answer: z.string(), tokens: z.number() });
+const exchangeShape = z.object({
+  seq: z.number(),
+  question: z.string(),
+  answer: z.string(),
+  tokens: z.int().nonnegative(),
+});
 
 const leftTurnShape = z.object({
   id: z.string(),
@@ -338,9 +450,11 @@ const leftTurnShape = z.object({
   finish: z.string().nullable(),
 });
 
-function readLeftTurn(row: unknown): LeftTurn {
-  const { id, channelId, address, state, failure, question: json, answer, finish } = leftTurnShape.parse(row);
-  const question = json === null ? undefined : readQuestion(json);
+function readLeftTurn(row: z.output<typeof leftTurnShape>): LeftTurn {
+  const { id, channelId, address, state, failure, question: json, answer, finish } = row;
+  const said = json === null ? undefined : readQuestion(json);
+  // Nothing of one channel reaches another, and no turn ends another, whatever became of the file.
+  const question = said?.id === id && said.place.channelId === channelId ? said : undefined;
   const turn = { id, channelId, address, ...(question && { question }) };
   if (state === 'open') return turn;
   const text = answer ?? '';
@@ -356,5 +470,3 @@ function readQuestion(json: string): Question | undefined {
     return undefined;
   }
 }
-
-const seqOf = (row: unknown): unknown => (typeof row === 'object' && row && 'seq' in row ? row.seq : undefined);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { failureNamed, failureOf, ModelError, Refused, Stopped, StoreError, UserError } from './errors.js';
+import { failureNamed, failureOf, ModelError, NothingAsked, Refused, Stopped, StoreError, WITHHELD } from './errors.js';
 import { openDoor, openLanes } from './lanes.js';
 import type { Ending, Model } from './model/model.js';
 import { buildPrompt, type Exchange, newerHalf, tokensOfExchange } from './prompt.js';
@@ -40,9 +40,12 @@ export interface Store {
   readdress(id: string, address: string): Promise<void>;
   /** Question and answer enter the context together. False if the turn was ended in the meantime. */
   finish(id: string, answer: string, tokens: number, finish: string): Promise<boolean>;
-  /** Ends a turn whose question stays out of the context; `answer` is what had come of it. */
+  /**
+   * Ends a turn whose question stays out of the context; `answer` is what had come of it. What can't be written now is
+   * written before whatever is written next.
+   */
   end(id: string, how: Spoilt, failure: string, answer: string): Promise<void>;
-  /** The turn's end has been shown, or can't be any more. */
+  /** The turn's end has been shown, or can't be any more. Written later, as above, where it can't be now. */
   settle(id: string): Promise<void>;
   /** The turns that have not been settled, in the order in which they were asked. */
   unsettled(): Promise<readonly LeftTurn[]>;
@@ -135,6 +138,7 @@ export function createChat(settings: ChatSettings) {
   const { store, model, count, log, systemPrompt, contextTokens } = settings;
   const lanes = openLanes();
   const places = openDoor(settings.maxConcurrent);
+  const disk = openDoor(1);
   const turns = new Map<string, Turn>();
   let closing = false;
 
@@ -175,16 +179,20 @@ export function createChat(settings: ChatSettings) {
     }
   }
 
-  /** Puts the turn on disk before anything is sent anywhere. False if the question was taken before. */
+  /**
+   * Puts the turn on disk before anything is sent anywhere, in the order in which questions come: so they are remembered.
+   * False if the question was taken before.
+   */
   async function begin(turn: Turn, address: string): Promise<boolean> {
+    const leave = await disk.enter();
     try {
       turn.question = await withQuote(turn.question);
-      if (!(await store.begin(turn.question, address))) return false;
-      if (isEmpty(turn.question)) throw new UserError(NOTHING_ASKED);
-      return true;
+      return await store.begin(turn.question, address);
     } catch (error) {
       turn.stop.abort(error);
       return true;
+    } finally {
+      leave();
     }
   }
 
@@ -265,6 +273,7 @@ export function createChat(settings: ChatSettings) {
     let leave = () => {};
     try {
       leave = await places.enter(signal);
+      if (isEmpty(turn.question)) throw new NothingAsked();
       const ending = yield* overhear(ask(turn.question, signal), (piece) => {
         turn.text += piece;
       });
@@ -316,8 +325,9 @@ export function createChat(settings: ChatSettings) {
     } catch (error) {
       const isTooLong = error instanceof ModelError && error.failure === 'too-long';
       if (!isTooLong || isShown || prompt.exchanges.length === 0) throw error;
-      const shorter = newerHalf(prompt.exchanges);
-      await keepWindow(question, prompt.exchanges, shorter);
+      await keepWindow(question, prompt.exchanges, newerHalf(prompt.exchanges));
+      // Read anew, because it may have been reset meanwhile.
+      const shorter = await store.exchanges(channelId, privateTo(question));
       return yield* model(buildPrompt(role, shorter, question, contextTokens, count).messages, signal);
     }
   }
@@ -427,9 +437,6 @@ export function createChat(settings: ChatSettings) {
     },
   };
 }
-
-const WITHHELD = 'I can’t read the message you replied to: Discord withholds its text from me.';
-const NOTHING_ASKED = `${WITHHELD} Write what you want to know beside the mention.`;
 
 /** Whether all that it had to say stands in a message that can't be read. */
 const isEmpty = ({ text, quote, attachments }: Question): boolean =>

@@ -42,6 +42,17 @@ export class Refused extends UserError {
   }
 }
 
+/** What becomes of a question that replies to a message which Discord withholds. */
+export const WITHHELD = 'I can’t read the message you replied to: Discord withholds its text from me.';
+
+/** All that there was to a question stands in a message that can't be read. */
+export class NothingAsked extends UserError {
+  override name = 'NothingAsked';
+  constructor() {
+    super(`${WITHHELD} Write what you want to know beside the mention.`);
+  }
+}
+
 /** What keeps the conversations could not do its part. `cause` holds the original error, for the log only. */
 export class StoreError extends UserError {
   override name = 'StoreError';
@@ -127,6 +138,7 @@ export function failureNamed(word: string): Error {
   if (isKey(sentences, word)) return new ModelError(word);
   if (isKey(storeSentences, word)) return new StoreError(word);
   if (isKey(stops, word)) return new Stopped(word);
+  if (word === NothingAsked.name) return new NothingAsked();
   return word === Refused.name ? new Refused() : new Error(word);
 }
 
@@ -137,8 +149,5 @@ const isKey = <Table extends object>(table: Table, word: string): word is Extrac
 export const explain = (error: unknown): string =>
   error instanceof UserError ? error.message : 'Something broke on my side. Whoever runs me finds it in the log.';
 
-/** Whether the log says more of a failure, under the id of its turn. */
-export const isTraced = (error: unknown): boolean =>
-  !(error instanceof UserError) || traced.some((kind) => error instanceof kind) || error.mayPass;
-
-const traced = [ModelError, StoreError, Refused];
+/** Whether a turn's end is told with the turn's id, under which the log says more. */
+export const isTraced = (error: unknown): boolean => !(error instanceof Stopped) || error.mayPass;

@@ -124,7 +124,9 @@ export async function paintReply(
     failed.add(index);
     await surface.create(index, message);
     failed.delete(index);
-    if (isRepeated) await surface.edit(index, message);
+    if (!isRepeated) return;
+    shown[index] = '';
+    await surface.edit(index, message);
   };
 
   const edit = (index: number, message: Message) => surface.edit(index, message);
@@ -211,9 +213,9 @@ function createLayout(
     const state = `${page.text.length} ${page.hasEnded} ${isCutShort}`;
     if (state === laidOutFor) return laidOut;
     laidOutFor = state;
-    if (isCutShort) laidOut = cutShort(laidOut, shown.length, explain(stopped.reason));
-    else if (!isBlank(page.text)) laidOut = withinMost(maxMessages, (head + page.text).toWellFormed(), page);
+    if (!isBlank(page.text)) laidOut = withinMost(maxMessages, (head + page.text).toWellFormed(), page);
     else laidOut = page.failure === undefined ? [] : withoutText(page, surface, standing);
+    if (isCutShort) laidOut = cutShort(laidOut, shown.length, explain(stopped.reason));
     return laidOut;
   };
 }
@@ -224,11 +226,22 @@ function withoutText(
   { head, turnId }: Surface,
   standing: readonly string[],
 ): readonly Message[] {
-  const remains = standing.map((text) => text.replace(`\n${RESTART_NOTE}`, ''));
+  const remains = withoutLastWords(standing, turnId);
+  if (remains.at(-1)?.endsWith(explain(failure))) return textsOnly(remains);
   if (!isBlank(remains.join(''))) return withOffer(textsOnly(withNotes(remains, notes)), failure);
   if (failure instanceof Stopped && failure.isQuiet) return [];
   const alone = withNotes([head + explain(failure)], isTraced(failure) ? [referenceTo(turnId)] : []);
   return withOffer(textsOnly(alone), failure);
+}
+
+/** What stands there without how it was said to have ended: it is said anew. */
+function withoutLastWords(texts: readonly string[], turnId: string): readonly string[] {
+  const last = texts.at(-1) ?? '';
+  const reference = referenceTo(turnId);
+  // A failure that stands alone has its reference in a line of its own.
+  if (last.endsWith(`\n-# ${reference}`)) return texts.slice(0, -1);
+  const isEnd = last.endsWith(reference) || last.endsWith(RESTART_NOTE);
+  return isEnd ? [...texts.slice(0, -1), last.slice(0, Math.max(last.lastIndexOf('\n-# '), 0))] : texts;
 }
 
 const textsOnly = (texts: readonly string[]): readonly Message[] => texts.map((text) => ({ text }));

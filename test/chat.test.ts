@@ -463,3 +463,52 @@ test('where one lost text is gone, a note says so after a restart too, and the m
   expect(shown).toMatchObject({ text: '', failure: 'Stopped, because the conversation was reset.' });
   expect(model.prompts).toEqual([]);
 });
+
+test('questions are remembered in the order in which they came, also where one has to be looked up', async () => {
+  const model = sayingModel('Done.');
+  const { ask } = chatWith(model);
+  await Promise.all([ask('one', { quote: { messageId: 'unknown' } }), ask('two')]);
+  await ask('three');
+  expect(talk(model.prompts[2]).filter((line) => line.startsWith('user'))).toEqual([
+    'user: | one',
+    'user: | two',
+    'user: | three',
+  ]);
+});
+
+test('a question of which nothing can be read does not reach the model, after a restart neither', async () => {
+  const model = sayingModel('Never.');
+  const { ask, store } = chatWith(model);
+  const bare = question('', { quote: { messageId: 'unknown' } });
+  expect((await ask('', { quote: { messageId: 'unknown' } })).failure).toMatch(/Write what you want to know/);
+  await store.begin(bare, 'here');
+  const [shown] = await resumed(chatWith(model, {}, store));
+  expect(shown?.failure).toMatch(/Write what you want to know/);
+  expect(model.prompts).toEqual([]);
+});
+
+test('what a reset forgot is not sent again where the model finds a prompt too long', async () => {
+  const asked = gate();
+  const isReset = gate();
+  let isLong = false;
+  const model = fakeModel(async function* () {
+    if (isLong) {
+      isLong = false;
+      asked.open();
+      await isReset.opened;
+      throw new ModelError('too-long');
+    }
+    yield 'Done.';
+    return undefined;
+  });
+  const { ask, chat } = chatWith(model);
+  for (const text of ['one', 'two', 'three']) await ask(text);
+  isLong = true;
+  // Somebody else's private question is not stopped by the reset, and goes on.
+  const running = ask('four', { speaker: bob, isPrivate: true });
+  await asked.opened;
+  await chat.reset({ channelId: 'c1' }, '1');
+  isReset.open();
+  expect((await running).text).toBe('Done.');
+  expect(talk(model.prompts.at(-1))).toEqual(['user: | four']);
+});

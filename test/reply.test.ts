@@ -379,3 +379,79 @@ test('an answer that was stopped before it began says why', async () => {
   await paint(stopped(), surface, pace, stop.signal);
   expect(messages).toEqual(['Stopped, because the conversation was reset.']);
 });
+
+test('a message whose first text went up twice and whose new text got lost is brought up to date at the end', async () => {
+  const lost = new Set(['create 0', 'edit 0']);
+  const fake = fakeSurface();
+  const { create, edit } = fake.surface;
+  const allLost = gate();
+  const lose = async (request: string) => {
+    if (!lost.delete(request)) return;
+    if (lost.size === 0) allLost.open();
+    throw new Error('lost on the way');
+  };
+  async function* answer(): Answer {
+    yield 'One ';
+    await allLost.opened;
+    yield 'two.';
+    return [];
+  }
+  const surface: Surface = {
+    ...fake.surface,
+    async create(index, message) {
+      // Created anew, it is the message that stands there already.
+      if (fake.messages[index] === undefined) await create(index, message);
+      await lose(`create ${index}`);
+    },
+    async edit(index, message) {
+      await lose(`edit ${index}`);
+      await edit(index, message);
+    },
+  };
+  await paint(answer(), surface);
+  expect(fake.messages).toEqual(['One two.']);
+});
+
+test('an answer that is stopped after its end, while its only message is being sent, is shown whole', async () => {
+  const stop = new AbortController();
+  const fake = fakeSurface();
+  const { create } = fake.surface;
+  const begun = gate();
+  const written = gate();
+  const surface: Surface = {
+    ...fake.surface,
+    async create(index, message) {
+      begun.open();
+      await written.opened;
+      await create(index, message);
+      stop.abort(new Stopped('withdrawn'));
+    },
+  };
+  async function* answer(): Answer {
+    yield 'One ';
+    await begun.opened;
+    yield 'two.';
+    setImmediate(written.open);
+    return [];
+  }
+  await paint(answer(), surface, pace, stop.signal);
+  expect(fake.messages).toEqual(['One two.']);
+});
+
+async function* failing(error: Error): Answer {
+  yield* [];
+  throw error;
+}
+
+test.each([
+  ['alone', ['The language model gave an empty answer. Please try again, or put it another way.\n-# Reference: 7']],
+  ['below what had come', ['A whole part.', 'Half a\n-# The language model stopped sending. Reference: 7']],
+  ['for the time being', ['Half a\n-# I am being restarted, and go on with this when I am back.']],
+])('an end that a process before this one told %s is not told a second time', async (_, standing) => {
+  const { surface, messages } = fakeSurface({ standing: async () => standing });
+  messages.push(...standing);
+  await paint(failing(new ModelError('empty')), surface);
+  expect(messages.join('\n').match(/Reference: 7/g)).toHaveLength(1);
+  expect(messages.join('\n')).toMatch(/gave an empty answer.*\n?.*Reference: 7$/);
+  expect(messages.join('\n')).not.toMatch(/restarted|stopped sending/);
+});

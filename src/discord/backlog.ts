@@ -7,6 +7,7 @@ import {
   type GuildTextBasedChannel,
   type Message,
   PermissionFlagsBits,
+  Routes,
   SnowflakeUtil,
   type TextBasedChannel,
 } from 'discord.js';
@@ -66,6 +67,8 @@ export function followBacklog(settings: BacklogSettings): (message: Message) => 
   }
 
   async function readAll(shard: number): Promise<void> {
+    // Its answer tells Discord's time: since the last one, this machine's clock may have been set.
+    await insist(() => client.rest.get(Routes.gatewayBot()));
     if (settings.maxAgeMs === 0) return;
     const since = settings.now() - settings.maxAgeMs;
     const channels = client.channels.cache.filter((channel) => channel.isTextBased() && isOnShard(channel, shard));

@@ -67,7 +67,7 @@ export function createMessages({ chat, rest, pace, me, log }: MessageMeans) {
     const { id, channelId: channel } = message;
     log.info({ turn: id, channel }, 'missed question found');
     chat
-      .answer(mention.question, audienceAt(addressOf(message)), { isMissed: true })
+      .answer(mention.question, audienceAt(addressOf(message), true), { isMissed: true })
       .catch((err) => log.warn({ id, channel, err }, 'message not answered'));
   }
 

@@ -77,8 +77,11 @@ function messageSurface(address: MessageAddress, means: Means): Surface {
     },
     async remove(index) {
       const part = sent[index];
+      if (!part) return;
+      // It is no part any more before it goes: one that is missing would mean that somebody has deleted it.
+      await means.moved(writeAddress({ ...address, sent: sent.slice(0, index) }));
+      await rest.delete(Routes.channelMessage(part.channelId, part.id)).catch(unlessGone);
       sent = sent.slice(0, index);
-      if (part) await rest.delete(Routes.channelMessage(part.channelId, part.id)).catch(unlessGone);
     },
     judge,
   };
@@ -202,11 +205,12 @@ function interactionSurface(address: InteractionAddress, head: string, means: Me
     },
     async remove(index) {
       const part = sent[index];
-      sent = sent.slice(0, index);
       if (!part) return;
+      await means.moved(writeAddress({ ...address, sent: sent.slice(0, index) }));
       const isByToken = hasToken && !part.isOwn;
       const route = isByToken ? webhookMessage(part.id) : Routes.channelMessage(part.channelId, part.id);
       await rest.delete(route, { auth: !isByToken }).catch(unlessGone);
+      sent = sent.slice(0, index);
     },
     judge,
   };

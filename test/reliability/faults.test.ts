@@ -138,12 +138,15 @@ describe('of what people see', () => {
     expect(kindsAfter(tampering)).toContain(kind);
   });
 
-  test('a private part may stand there half if the program died right after making it', () => {
-    const withHalf = parts(hidden, (real) => [
-      ...real.slice(0, -1),
-      { ...found(real.at(-1)), content: 'half' },
-      found(real.at(-1)),
-    ]);
+  test.each([
+    ['half', () => 'half'],
+    ['whole', (whole: string) => whole],
+  ])('a private part may stand there twice, once %s, if the program died right after making it', (_, made) => {
+    const withHalf = parts(hidden, (real) => {
+      const last = found(real.at(-1));
+      const later = last.edits.map((edit) => ({ ...edit, at: edit.at + 5_000 }));
+      return [...real.slice(0, -1), { ...last, content: made(last.content) }, { ...last, edits: later }];
+    });
     expect(kindsAfter(withHalf)).toContain('doubled');
     const endedAt = found(partsOf(sound, hidden).at(-1)?.edits[0]).at + 100;
     const deaths = sound.lives.map((life) => ({ ...life, isKilled: true, endedAt }));

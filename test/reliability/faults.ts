@@ -102,12 +102,13 @@ function isKnownHole({ lives }: Evidence, shown: readonly SeenMessage[], parts: 
       const beforeMs = (endedAt ?? 0) - (first?.at ?? 0);
       return isKilled && beforeMs >= 0 && beforeMs < unwrittenMs;
     });
-  let at = 0;
-  for (const message of shown) {
-    if (message.content === parts[at]) at += 1;
-    else if (at === 0 || !isOrphan(message)) return false;
+  // From the end, because what is there twice may be the same, and was then made anew.
+  let at = parts.length - 1;
+  for (const message of shown.toReversed()) {
+    if (message.content === parts[at]) at -= 1;
+    else if (at < 0 || !isOrphan(message)) return false;
   }
-  return at === parts.length;
+  return at < 0;
 }
 
 function faultsOfReset(reset: Reset, [reply, ...more]: readonly SeenMessage[]): Fault[] {

@@ -97,12 +97,12 @@ export function openSurface(means: Means): Surface {
       }),
     async remove(index) {
       const part = channel.posted[sent[index] ?? -1];
-      sent = sent.slice(0, index);
       // First of all it is no part any more: a part that is missing means that somebody has deleted it.
-      await means.moved(sent);
+      await means.moved(sent.slice(0, index));
       await request(`remove ${index}`, () => {
         if (part) part.isDeleted = true;
       });
+      sent = sent.slice(0, index);
     },
     judge: (error): Verdict => (error instanceof Gone ? 'gone' : error instanceof Unfit ? 'refused' : 'later'),
   };

@@ -116,6 +116,8 @@ interface Turn {
   isRunning: boolean;
   /** What has come of the answer. */
   text: string;
+  /** Whether it is on disk, and so has to be ended there. */
+  isKept: boolean;
   /** Whether its end is on disk. */
   isOver: boolean;
   /** Resolves when its end has been shown. */
@@ -127,6 +129,7 @@ const newTurn = (question: Question): Turn => ({
   stop: new AbortController(),
   isRunning: false,
   text: '',
+  isKept: false,
   isOver: false,
   conversation: Promise.resolve(),
 });
@@ -187,7 +190,8 @@ export function createChat(settings: ChatSettings) {
     const leave = await disk.enter();
     try {
       turn.question = await withQuote(turn.question);
-      return await store.begin(turn.question, address);
+      turn.isKept = await store.begin(turn.question, address);
+      return turn.isKept;
     } catch (error) {
       turn.stop.abort(error);
       return true;
@@ -213,10 +217,14 @@ export function createChat(settings: ChatSettings) {
     if (!(await store.begin(question, audience.address, failureOf(why)))) return;
     log.info({ turn: question.id, channel: question.place.channelId }, 'turn refused');
     audience.taken?.();
+    await tellRefusal(question.id, why, audience);
+  }
+
+  async function tellRefusal(id: string, why: Refused, audience: Audience): Promise<void> {
     try {
       await audience.refuse(why);
     } finally {
-      await settle(question.id);
+      await settle(id);
     }
   }
 
@@ -259,7 +267,7 @@ export function createChat(settings: ChatSettings) {
       const why: unknown = turn.stop.signal.reason;
       await answer.return([]);
       if (!turn.isOver) await spoil(turn, why);
-      if (!isRestart(why)) await settle(id);
+      if (turn.isKept && !isRestart(why)) await settle(id);
     }
   }
 
@@ -305,6 +313,7 @@ export function createChat(settings: ChatSettings) {
     const isStopped = error instanceof Stopped && error.why !== 'undelivered';
     if (isStopped) turnLog.info({ why: error.why }, 'turn stopped');
     else turnLog.warn({ err: error }, 'turn failed');
+    if (!turn.isKept) return;
     // People should hear of the failure at hand, not of the one to write it down.
     await store
       .end(question.id, isStopped ? 'stopped' : 'failed', failureOf(error), text)
@@ -347,12 +356,12 @@ export function createChat(settings: ChatSettings) {
 
     /**
      * Answers a question, after those that were asked before it in its channel. Ends when the audience has seen the
-     * answer, or at once if the question was taken before. One that was missed and found again is never too many. Throws
-     * only what the audience throws, and a StoreError where a refusal can't be written down.
+     * answer, or at once if the question was taken before. Throws only what the audience throws, and a StoreError where a
+     * refusal can't be written down.
      */
-    async answer(question: Question, audience: Audience, { isMissed = false } = {}): Promise<void> {
+    async answer(question: Question, audience: Audience): Promise<void> {
       if (turns.has(question.id)) return;
-      const why = isMissed ? undefined : refusal(question);
+      const why = refusal(question);
       if (why) return refuse(question, why, audience);
       const turn = newTurn(question);
       if (closing) turn.stop.abort(new Stopped('restart'));
@@ -372,17 +381,27 @@ export function createChat(settings: ChatSettings) {
       isTooOld: (left: LeftTurn) => boolean,
     ): Promise<void> {
       for (const left of await store.unsettled()) {
-        const turn = newTurn(left.question ?? forgottenQuestion(left));
+        const turn = { ...newTurn(left.question ?? forgottenQuestion(left)), isKept: true };
         const audience = revive(left);
         if (!audience) {
           await spoil(turn, new Stopped('undelivered'));
           await settle(left.id);
           continue;
         }
-        hold(turn, takeUp(left, turn, audience, isTooOld(left))).catch((err) =>
+        const refusal = failureNamed(left.end?.failure ?? '');
+        const told =
+          refusal instanceof Refused
+            ? tellRefusal(left.id, refusal, audience)
+            : hold(turn, takeUp(left, turn, audience, isTooOld(left)));
+        told.catch((err) =>
           log.warn({ turn: left.id, channel: left.channelId, err }, 'turn not shown after the restart'),
         );
       }
+    },
+
+    /** Resolves when one question more of this person, in this channel, would not be too many. */
+    async room(question: Question): Promise<void> {
+      while (refusal(question) && !closing) await delay(LOOK_FOR_ROOM_MS, undefined, { ref: false });
     },
 
     /** Whether a question was taken before, whatever came of it. */
@@ -442,6 +461,8 @@ export function createChat(settings: ChatSettings) {
 const isEmpty = ({ text, quote, attachments }: Question): boolean =>
   text === '' && attachments.length === 0 && quote?.text === undefined;
 
+const LOOK_FOR_ROOM_MS = 200;
+
 const privateTo = ({ isPrivate, speaker }: Question): string | undefined => (isPrivate ? speaker.id : undefined);
 
 const isRestart = (reason: unknown): boolean => reason instanceof Stopped && reason.why === 'restart';
@@ -462,6 +483,7 @@ const forgottenQuestion = ({ id, channelId }: LeftTurn): Question => ({
 /** Tells what is on disk of an answer, as it was told when it was written. */
 async function* retell(question: Question, { text, finish, failure }: End): Answer {
   if (text !== '') yield text;
+  if (failure === 'filtered' && text !== '') return remarks(question, 'content_filter');
   if (failure !== undefined) throw failureNamed(failure);
   return remarks(question, finish);
 }

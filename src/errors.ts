@@ -149,5 +149,8 @@ const isKey = <Table extends object>(table: Table, word: string): word is Extrac
 export const explain = (error: unknown): string =>
   error instanceof UserError ? error.message : 'Something broke on my side. Whoever runs me finds it in the log.';
 
-/** Whether a turn's end is told with the turn's id, under which the log says more. */
-export const isTraced = (error: unknown): boolean => !(error instanceof Stopped) || error.mayPass;
+/** Whether the log says more of a failure, under the id of its turn. */
+export const isTraced = (error: unknown): boolean =>
+  !(error instanceof UserError) || traced.some((kind) => error instanceof kind) || error.mayPass;
+
+const traced = [ModelError, StoreError, Refused, NothingAsked];

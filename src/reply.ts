@@ -19,7 +19,9 @@ export interface Surface {
   allow(urgency: Urgency, signal?: AbortSignal): Promise<void>;
   /** Shows for about ten seconds that an answer is on its way. */
   giveSign(): Promise<void>;
-  /** The texts of the messages that stand there already, from before the process was started. */
+  /** Whether a process before this one may have shown a part of the answer. */
+  readonly isTakenUp: boolean;
+  /** The texts of the messages that stand there already, as far as they can be found. */
   standing(): Promise<readonly string[]>;
   /** Adds a message. `index` counts from 0. Repeated after a failure, it adds none twice. */
   create(index: number, message: Message): Promise<void>;
@@ -89,7 +91,7 @@ export async function paintReply(
   stopped: AbortSignal,
   pace: Pace = discordPace,
 ): Promise<void> {
-  const standing = await insist(() => surface.standing(), surface, pace.againMs);
+  const standing = surface.isTakenUp ? await insist(() => surface.standing(), surface, pace.againMs) : [];
   const page = readPage(answer, surface.turnId);
   const shown = [...standing];
   const failed = new Set<number>();
@@ -118,9 +120,9 @@ export async function paintReply(
     }
   };
 
-  /** A create that failed may have taken effect all the same; then the text of that time stands there. */
+  /** A create that failed, or whose process died, may have taken effect all the same; then the text of that time stands there. */
   const create = async (index: number, message: Message) => {
-    const isRepeated = failed.has(index);
+    const isRepeated = surface.isTakenUp || failed.has(index);
     failed.add(index);
     await surface.create(index, message);
     failed.delete(index);

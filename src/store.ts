@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
@@ -183,8 +183,8 @@ export function openStore(path: string, onUnreadable: (seq: number) => void = ()
     },
     async reset(channelId, askerId, running) {
       const forgotten = await write(() => reset.immediate(channelId, askerId, running));
-      // Until it is written back, the log beside the file still holds the words.
-      await write(() => writeBack.all());
+      // Until it is written back, the log beside the file still holds the words; at the latest, closing does it.
+      await write(() => writeBack.all()).catch(() => {});
       return forgotten;
     },
     systemRole: async (channelId) => (await patiently(() => selectRole.get(channelId)))?.role ?? undefined,
@@ -244,12 +244,13 @@ function openQueue(lockedMs: number) {
   }
 
   function payOwed(): void {
-    for (const work of owed.splice(0)) {
-      try {
+    try {
+      for (let work = owed[0]; work; work = owed[0]) {
         work();
-      } catch {
-        owed.push(work);
+        owed.shift();
       }
+    } catch {
+      // It stays owed, and so does what comes after it.
     }
   }
 
@@ -301,7 +302,9 @@ const failures: Readonly<Record<string, StoreFailure>> = {
 export function claim(path: string): void {
   makeFolder(path);
   try {
-    const lock = kept(new Database(`${path}-bot`, { timeout: 0 }));
+    // By whatever name the file goes, there is one lock.
+    const file = existsSync(path) ? realpathSync(path) : path;
+    const lock = kept(new Database(`${file}-bot`, { timeout: 0 }));
     lock.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     throw failureIn(error) === 'locked'

@@ -20,6 +20,7 @@ function fakeSurface(told: Partial<Surface> = {}) {
       requests.push('sign');
     },
     turnId: '7',
+    isTakenUp: false,
     standing: async () => [],
     async remove(index) {
       requests.push(`remove ${index}`);
@@ -448,7 +449,7 @@ test.each([
   ['below what had come', ['A whole part.', 'Half a\n-# The language model stopped sending. Reference: 7']],
   ['for the time being', ['Half a\n-# I am being restarted, and go on with this when I am back.']],
 ])('an end that a process before this one told %s is not told a second time', async (_, standing) => {
-  const { surface, messages } = fakeSurface({ standing: async () => standing });
+  const { surface, messages } = fakeSurface({ isTakenUp: true, standing: async () => standing });
   messages.push(...standing);
   await paint(failing(new ModelError('empty')), surface);
   expect(messages.join('\n').match(/Reference: 7/g)).toHaveLength(1);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** A message that holds a part of an answer; `own` where the bot wrote it by its own right, not by an interaction's token. */
+/** A message that holds a part of an answer; `isOwn` where the bot wrote it by its own right, not by an interaction's token. */
 const sentShape = z.object({ id: z.string(), channelId: z.string(), isOwn: z.boolean() });
 
 const messageShape = z.object({

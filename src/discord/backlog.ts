@@ -2,12 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Client,
   type Collection,
+  DiscordAPIError,
   Events,
   GatewayDispatchEvents,
+  type Guild,
   type GuildTextBasedChannel,
   type Message,
   PermissionFlagsBits,
-  Routes,
   SnowflakeUtil,
   type TextBasedChannel,
 } from 'discord.js';
@@ -26,9 +27,6 @@ const LONGEST_WAIT_MS = 30_000;
 /** For how long new messages of a channel wait for its backlog. */
 const PATIENCE_MS = 15_000;
 
-/** For how long, after a new session has begun, messages wait for its servers to arrive. */
-const ARRIVAL_MS = 3000;
-
 export interface BacklogSettings {
   readonly client: Client;
   readonly pace: DiscordPace;
@@ -46,16 +44,17 @@ export interface BacklogSettings {
 }
 
 /**
- * Finds what was said while the bot was away: at its start, and after a session that could not be resumed, of which
- * Discord replays nothing ("Gateway", resuming). Messages that come meanwhile wait, so that the order stays.
+ * Finds what was said while the bot was away: at its start, after a session that could not be resumed, of which Discord
+ * replays nothing ("Gateway", resuming), and when a server is back that was not available. Messages that come meanwhile
+ * wait, so that the order stays.
  *
  * @returns what takes each message that comes
  */
 export function followBacklog(settings: BacklogSettings): (message: Message) => Promise<void> {
   const { client, log, take } = settings;
-  /** By shard: sessions of which it is not known yet in which channels something was said. */
-  const arriving = new Map<number, Promise<void>>();
   const reading = new Map<string, Promise<void>>();
+  /** Until it is known in which direct conversations something may have been said. */
+  let asking: Promise<void> | undefined;
 
   /** Reads a channel, and keeps its new messages waiting until that is done. */
   function read(id: string, work: () => Promise<void>): void {
@@ -66,72 +65,68 @@ export function followBacklog(settings: BacklogSettings): (message: Message) => 
     reading.set(id, done);
   }
 
-  async function readAll(shard: number): Promise<void> {
-    // Its answer tells Discord's time: since the last one, this machine's clock may have been set.
-    await insist(() => client.rest.get(Routes.gatewayBot()));
-    if (settings.maxAgeMs === 0) return;
-    const since = settings.now() - settings.maxAgeMs;
-    const channels = client.channels.cache.filter((channel) => channel.isTextBased() && isOnShard(channel, shard));
-    for (const channel of channels.values()) {
-      if (channel.isTextBased() && mayHaveMissed(channel, since)) read(channel.id, () => readChannel(channel, since));
+  const oldest = (): number => settings.now() - settings.maxAgeMs;
+
+  function readServer(server: Guild): void {
+    for (const channel of server.channels.cache.values()) {
+      if (channel.isTextBased() && mayHaveMissed(channel, oldest())) read(channel.id, () => readChannel(channel));
     }
-    if (shard !== 0) return;
-    for (const id of await settings.directChannels()) read(id, () => readDirect(id, since));
   }
 
-  async function readDirect(id: string, since: number): Promise<void> {
-    await settings.pace.allow('preview');
-    const channel = await client.channels.fetch(id);
-    if (channel?.isDMBased() && channel.isTextBased() && mayHaveMissed(channel, since))
-      await readChannel(channel, since);
+  async function readDirects(): Promise<void> {
+    for (const id of await settings.directChannels()) read(id, () => readDirect(id));
   }
 
-  async function readChannel(channel: TextBasedChannel, since: number): Promise<void> {
-    let after = SnowflakeUtil.generate({ timestamp: since }).toString();
+  async function readDirect(id: string): Promise<void> {
+    const channel = await insist(async () => {
+      await settings.pace.allow('preview');
+      // What the library knows of it is as old as the lost session.
+      return client.channels.fetch(id, { force: true });
+    });
+    if (channel?.isDMBased() && channel.isTextBased() && mayHaveMissed(channel, oldest())) await readChannel(channel);
+  }
+
+  async function readChannel(channel: TextBasedChannel): Promise<void> {
+    let after = SnowflakeUtil.generate({ timestamp: oldest() }).toString();
     for (let page = 0; page < MOST_PAGES; page++) {
       const messages = await insist(async (): Promise<Collection<string, Message>> => {
         await settings.pace.allow('preview');
         return channel.messages.fetch({ after, limit: PAGE, cache: false });
       });
-      for (const message of [...messages.values()].reverse()) await settings.takeMissed(message);
+      for (const message of [...messages.values()].reverse()) {
+        // Discord's answer has told the time anew: this machine may have slept.
+        if (message.createdTimestamp >= oldest()) await settings.takeMissed(message);
+      }
       after = messages.firstKey() ?? after;
       if (messages.size < PAGE) return;
     }
     log.warn({ channel: channel.id }, 'backlog too long; the rest of it is left');
   }
 
-  client.ws.on(GatewayDispatchEvents.Ready, (_data: unknown, shard: number) => {
-    const servers = new Promise<void>((resolve) => {
-      const arrived = (id: number) => {
-        if (id === shard) resolve();
-      };
-      client.on(Events.ShardReady, arrived);
-      delay(ARRIVAL_MS, undefined, { ref: false }).then(() => {
-        client.off(Events.ShardReady, arrived);
-        resolve();
-      });
+  if (settings.maxAgeMs > 0) {
+    // All are unavailable when a session begins, and come one by one.
+    client.on(Events.GuildAvailable, readServer);
+    client.ws.on(GatewayDispatchEvents.Ready, (_data: unknown, shard: number) => {
+      // Direct messages come to the first shard ("Gateway", sharding).
+      if (shard !== 0) return;
+      const asked = readDirects()
+        .catch((err) => log.warn({ err }, 'direct messages that were missed not looked for'))
+        .then(() => {
+          if (asking === asked) asking = undefined;
+        });
+      asking = asked;
     });
-    const planned = servers
-      .then(() => readAll(shard))
-      .catch((err) => log.warn({ shard, err }, 'backlog not read'))
-      .then(() => {
-        if (arriving.get(shard) === planned) arriving.delete(shard);
-      });
-    arriving.set(shard, planned);
-  });
+  }
 
   return async (message) => {
     for (;;) {
-      const before = arriving.get(message.guild?.shardId ?? 0) ?? reading.get(message.channelId);
+      const before = (message.guild ? undefined : asking) ?? reading.get(message.channelId);
       if (!before) break;
       await before;
     }
     await take(message);
   };
 }
-
-const isOnShard = (channel: TextBasedChannel, shard: number): boolean =>
-  !channel.isDMBased() && channel.guild.shardId === shard;
 
 /** Whether something was said since then that the bot may read. An id holds the time at which it was made ("Snowflakes"). */
 function mayHaveMissed(channel: TextBasedChannel, since: number): boolean {
@@ -142,15 +137,17 @@ function mayHaveMissed(channel: TextBasedChannel, since: number): boolean {
 function mayRead(channel: GuildTextBasedChannel): boolean {
   const { me } = channel.guild.members;
   const needed = PermissionFlagsBits.ViewChannel | PermissionFlagsBits.ReadMessageHistory;
-  return me !== null && channel.permissionsFor(me).has(needed);
+  return me !== null && (channel.permissionsFor(me)?.has(needed) ?? false);
 }
 
+/** Tries until it succeeds, unless Discord refuses, or it has failed for some minutes. */
 async function insist<Result>(work: () => Promise<Result>): Promise<Result> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
-      if (attempt === ATTEMPTS) throw error;
+      const isRefused = error instanceof DiscordAPIError && error.status < 500 && error.status !== 429;
+      if (isRefused || attempt === ATTEMPTS) throw error;
     }
     await delay(Math.min(AGAIN_MS * 2 ** (attempt - 1), LONGEST_WAIT_MS), undefined, { ref: false });
   }

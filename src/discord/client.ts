@@ -202,15 +202,15 @@ async function readApplication(token: string, options: Partial<RESTOptions>, clo
 
 type Clock = ReturnType<typeof createClock>;
 
-/** Discord's time, as its answers tell it: how old a question is should not hang on this machine's clock. */
+/** Discord's time, as its answers tell it: how old a question is should not hang on what this machine's clock is set to. */
 function createClock() {
-  let ahead = 0;
+  let ahead = Date.now() - performance.now();
   return {
     learn(date: string | null): void {
       const told = Date.parse(date ?? '');
-      if (!Number.isNaN(told)) ahead = told - Date.now();
+      if (!Number.isNaN(told)) ahead = told - performance.now();
     },
-    now: () => Date.now() + ahead,
+    now: () => Math.round(performance.now() + ahead),
   };
 }
 

@@ -115,8 +115,8 @@ export function createInteractions({ commands, chat, rest, pace, me, log }: Inte
     }
   }
 
-  /** The one response that an interaction has, and what becomes of it. */
-  function respondTo(interaction: Interaction, isPrivate: boolean) {
+  /** The one response that an interaction has, and what becomes of it. It belongs to the turn of that id. */
+  function respondTo(interaction: Interaction, isPrivate: boolean, turnId = interaction.id) {
     const address = addressOf(interaction, isPrivate);
     const flags = isPrivate ? ({ flags: MessageFlags.Ephemeral } as const) : {};
     let acknowledged: Promise<void> | undefined;
@@ -133,7 +133,7 @@ export function createInteractions({ commands, chat, rest, pace, me, log }: Inte
     async function show(answer: Answer, head = '', stopped?: AbortSignal, moved = async (_: string) => {}) {
       isShown = true;
       await acknowledge();
-      const means = { rest, pace, me, turnId: interaction.id, isTakenUp: false, moved };
+      const means = { rest, pace, me, turnId, isTakenUp: false, moved };
       await paintReply(answer, surfaceAt(address, head, means), stopped ?? new AbortController().signal);
     }
 
@@ -165,11 +165,17 @@ export function createInteractions({ commands, chat, rest, pace, me, log }: Inte
     const question = await chat.questionOf(turnId);
     const id = idAgain(turnId);
     const objection = await objectionTo(question, id, interaction);
-    const response = respondTo(interaction, objection !== undefined || question?.isPrivate === true);
+    const response = respondTo(interaction, objection !== undefined || question?.isPrivate === true, id);
     try {
       if (objection !== undefined || !question) return await response.tell(objection ?? FORGOTTEN);
-      takeButtonAway(interaction);
-      await chat.answer({ ...question, id }, response.audience(question.text));
+      const audience = response.audience(question.text);
+      const reply: Audience['reply'] = (answer, showing) => {
+        takeButtonAway(interaction);
+        return audience.reply(answer, showing);
+      };
+      await chat.answer({ ...question, id }, { ...audience, reply });
+      // Another press was faster.
+      if (!response.isShown()) await response.tell(ASKED_AGAIN);
     } finally {
       response.end();
     }
@@ -178,7 +184,7 @@ export function createInteractions({ commands, chat, rest, pace, me, log }: Inte
   async function objectionTo(question: Question | undefined, id: string, { user }: Interaction) {
     if (!question) return FORGOTTEN;
     if (question.speaker.id !== user.id) return 'Only the person who asked this can ask it again.';
-    return (await chat.hasTaken(id)) ? 'This was asked again already.' : undefined;
+    return (await chat.hasTaken(id)) ? ASKED_AGAIN : undefined;
   }
 
   /** A button that does nothing any more had better go; but only a message that everybody sees can be edited later. */
@@ -302,6 +308,7 @@ async function orAsIf(response: Promise<unknown>): Promise<boolean> {
   }
 }
 
+const ASKED_AGAIN = 'This was asked again already.';
 const FORGOTTEN = 'That question has been forgotten. Please ask it anew.';
 
 /** A question that is asked again is a turn of its own, and one for however many presses of its button. */

@@ -23,6 +23,9 @@ const BETWEEN_REACTIONS_MS = 300;
 /** How many reactions may wait for their turn, over all channels: they are a kindness, and a flood has no end. */
 const MOST_REACTIONS = 200;
 
+/** For how long a turn that has been shown waits for its mark to go. */
+const UNMARK_MS = 2000;
+
 /** How long marks may take to go when the bot is stopped. */
 const SETTLE_MS = 500;
 
@@ -60,14 +63,17 @@ export function createMessages({ chat, rest, pace, me, log }: MessageMeans) {
   async function onMissed(message: Message): Promise<void> {
     if (readMention(message)?.kind !== 'question' || missingPermissions(message).length > 0) return;
     if (await chat.hasTaken(message.id)) return;
-    // Messages that are read back don't have their author's name in the server with them.
+    // Messages that are read back don't have their author's name in the server with them, nor what they reply to.
     if (message.guild && !message.member) await message.guild.members.fetch(message.author.id).catch(() => {});
+    if (message.reference) await message.fetchReference().catch(() => {});
     const mention = readMention(message);
     if (mention?.kind !== 'question') return;
     const { id, channelId: channel } = message;
     log.info({ turn: id, channel }, 'missed question found');
+    // What is too much waits where it is: on Discord.
+    await chat.room(mention.question);
     chat
-      .answer(mention.question, audienceAt(addressOf(message), true), { isMissed: true })
+      .answer(mention.question, audienceAt(addressOf(message), true))
       .catch((err) => log.warn({ id, channel, err }, 'message not answered'));
   }
 
@@ -96,14 +102,19 @@ export function createMessages({ chat, rest, pace, me, log }: MessageMeans) {
       address: writeAddress(address),
       waits: mark.set,
       async reply(answer, { stopped, moved }) {
-        // Not awaited: a mark is no reason to keep an answer back.
+        // A mark is no reason to keep an answer back; but it had better be gone when the turn is over.
         const gone = mark.clear().catch(() => {});
         unmarking.add(gone);
         gone.then(() => unmarking.delete(gone));
-        await show(answer, stopped, moved);
+        try {
+          await show(answer, stopped, moved);
+        } finally {
+          await Promise.race([gone, delay(UNMARK_MS, undefined, { ref: false })]);
+        }
       },
       async refuse(why) {
-        if (refused.has(channelId)) return marks.change('put', address, REFUSED_MARK).catch(() => {});
+        // After a restart it is not known whether it was told in words, and it is too late for many of them.
+        if (isTakenUp || refused.has(channelId)) return marks.change('put', address, REFUSED_MARK).catch(() => {});
         refused.add(channelId);
         setTimeout(() => refused.delete(channelId), WORDS_AGAIN_MS).unref();
         await show(refusing(why), new AbortController().signal, async () => {});
@@ -169,23 +180,26 @@ function createMarks(rest: REST, pace: DiscordPace) {
 }
 
 /** The mark on a question that waits: set only if the waiting lasts. */
-function createWaitingMark(address: MessageAddress, marks: Marks, mayBeThere: boolean) {
+function createWaitingMark(address: MessageAddress, marks: Marks, wasThere: boolean) {
   const waiting = new AbortController();
-  let marking: Promise<boolean> = Promise.resolve(mayBeThere);
+  let marking: Promise<void> = Promise.resolve();
+  // Also where Discord's answer was lost: its request may have taken effect.
+  let mayBeThere = wasThere;
 
-  async function mark(): Promise<boolean> {
+  async function mark(): Promise<void> {
     await delay(MARK_AFTER_MS, undefined, { signal: waiting.signal, ref: false });
+    mayBeThere = true;
     await marks.change('put', address, WAITING_MARK, waiting.signal);
-    return true;
   }
 
   return {
     set(): void {
-      marking = mark().catch(() => mayBeThere);
+      marking = mark().catch(() => {});
     },
     async clear(): Promise<void> {
       waiting.abort();
-      if (await marking) await marks.change('delete', address, WAITING_MARK);
+      await marking;
+      if (mayBeThere) await marks.change('delete', address, WAITING_MARK);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { DiscordAPIError, MessageType, type REST, Routes } from 'discord.js';
+import { DiscordAPIError, MessageType, type REST, RESTJSONErrorCodes, Routes } from 'discord.js';
 import { z } from 'zod';
 import type { InteractionAddress, MessageAddress, Sent } from './address.js';
 
@@ -56,7 +56,9 @@ async function readAfter(rest: REST, channelId: string, id: string): Promise<rea
 export async function findReply(rest: REST, me: string, address: MessageAddress): Promise<Standing> {
   const { channelId, questionId, sent } = address;
   const messages = await readAfter(rest, channelId, String(BigInt(questionId) - 1n));
-  if (messages.length > 0 && messages[0]?.id !== questionId) throw new Gone('The question was deleted.');
+  // Nothing is shown to who may not read the history either.
+  const isDeleted = messages.length > 0 ? messages[0]?.id !== questionId : await isUnknown(rest, channelId, questionId);
+  if (isDeleted) throw new Gone('The question was deleted.');
   const own = messages.filter((message) => isSaidBy(message, me) && message.interaction_metadata === undefined);
   const first = own.findIndex(({ message_reference }) => message_reference?.message_id === questionId);
   const parts =
@@ -91,12 +93,23 @@ export async function findFollowUps(
   originalId: string,
 ): Promise<Standing | undefined> {
   if (isPrivate || !isMember) return undefined;
-  const messages = await readAfter(rest, channelId, String(BigInt(originalId) - 1n));
-  if (messages.length === 0) return undefined;
+  // A command can be used where the bot may not look.
+  const messages = await readAfter(rest, channelId, String(BigInt(originalId) - 1n)).catch(nothingIfRefused);
+  if (!messages?.length) return undefined;
   const parts = messages.filter(
     ({ id, interaction_metadata }) => interaction_metadata?.id === interactionId && id !== originalId,
   );
   return allOf(sent.slice(1), parts, messages, channelId);
+}
+
+async function isUnknown(rest: REST, channelId: string, messageId: string): Promise<boolean> {
+  try {
+    await rest.get(Routes.channelMessage(channelId, messageId));
+    return false;
+  } catch (error) {
+    if (error instanceof DiscordAPIError && error.code === RESTJSONErrorCodes.UnknownMessage) return true;
+    return nothingIfRefused(error) ?? false;
+  }
 }
 
 /** What is known of, and then what was found besides. */

@@ -41,9 +41,27 @@ function messageSurface(address: MessageAddress, means: Means): Surface {
   const { rest, pace, turnId } = means;
   const { channelId } = address;
   let sent: readonly Sent[] = address.sent;
+  let unsureSince: number | undefined;
+
+  /** Posts a part. Where it may stand there already for longer than a nonce is remembered, it is looked for first. */
+  async function post(index: number, message: Message): Promise<Sent> {
+    if (unsureSince !== undefined && performance.now() - unsureSince > NONCE_MS) {
+      const [there] = (await findReply(rest, means.me, { ...address, sent: [...sent] })).sent.slice(index);
+      if (there) return { ...there, isOwn: true };
+    }
+    unsureSince ??= performance.now();
+    const body = bodyOf(message, turnId);
+    const nonce = nonceOf(turnId, index);
+    const part = index === 0 ? replyTo(rest, address, nonce, body) : sendTo(rest, channelId, nonce, body);
+    await part;
+    unsureSince = undefined;
+    return part;
+  }
+
   return {
     head: '',
     turnId,
+    isTakenUp: means.isTakenUp,
     maxMessages: Number.POSITIVE_INFINITY,
     get isCrowded() {
       return pace.isCrowded;
@@ -56,17 +74,13 @@ function messageSurface(address: MessageAddress, means: Means): Surface {
       await rest.post(Routes.channelTyping(channelId));
     },
     async standing() {
-      if (!means.isTakenUp) return [];
       await pace.allow('text');
       const found = await findReply(rest, means.me, address);
       sent = found.sent.map((part) => ({ ...part, isOwn: true }));
       return found.texts;
     },
     async create(index, message) {
-      const part =
-        index === 0
-          ? await replyTo(rest, address, nonceOf(turnId, index), bodyOf(message, turnId))
-          : await sendTo(rest, channelId, nonceOf(turnId, index), bodyOf(message, turnId));
+      const part = await post(index, message);
       sent = [...sent.slice(0, index), part];
       await means.moved(writeAddress({ ...address, sent: [...sent] }));
     },
@@ -164,6 +178,7 @@ function interactionSurface(address: InteractionAddress, head: string, means: Me
   return {
     head,
     turnId,
+    isTakenUp: means.isTakenUp,
     maxMessages: isMember ? Number.POSITIVE_INFINITY : 1 + FOLLOW_UPS_OF_USER_APP,
     isCrowded: false,
     async allow(urgency, signal) {
@@ -175,7 +190,6 @@ function interactionSurface(address: InteractionAddress, head: string, means: Me
       // "… is thinking" stands there since the interaction was deferred.
     },
     async standing() {
-      if (!means.isTakenUp) return [];
       const found = await findResponse(rest, address);
       hasToken = found !== undefined;
       if (found) sent = found.sent;
@@ -263,6 +277,9 @@ const requestOf = ({ file, ...body }: Body, allowed_mentions: typeof noPings | t
   body: { ...body, allowed_mentions },
   ...(typeof file === 'string' && { files: [{ name: 'answer.md', data: Buffer.from(file) }] }),
 });
+
+/** For how long a nonce is counted on, in milliseconds; Discord says "the past few minutes". */
+const NONCE_MS = 120_000;
 
 /**
  * Discord drops a second message with the same nonce by the same bot within a few minutes, so a repeated request is

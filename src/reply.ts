@@ -137,7 +137,8 @@ export async function paintReply(
   const finish = async () => {
     const isLeft = page.failure instanceof Stopped && page.failure.why === 'restart';
     if (layOut().length === 0 || (isLeft && standing.length > 0)) return;
-    await round('text');
+    // While the last messages are sent, the answer can be stopped, and then ends with one that was done.
+    while (layOut().some(({ text }, index) => text !== shown[index])) await round('text');
     for (let index = shown.length - 1; index >= layOut().length; index--) {
       await surface.allow('text');
       await surface.remove(index);

@@ -369,6 +369,35 @@ test('an answer that is stopped while its messages are being sent ends with thos
   expect(fake.messages.at(-1)).toMatch(/-# Stopped, because the conversation was reset\.$/);
 });
 
+test('an answer that is stopped while its last message but one is being edited says so there', async () => {
+  const stop = new AbortController();
+  const fake = fakeSurface();
+  const { create, edit } = fake.surface;
+  const shown = gate();
+  const surface: Surface = {
+    ...fake.surface,
+    async create(index, message) {
+      await create(index, message);
+      if (index === 1) shown.open();
+    },
+    async edit(index, message) {
+      await edit(index, message);
+      if (index === 1) stop.abort(new Stopped('reset'));
+    },
+  };
+  const lines = Array.from({ length: 200 }, (_, index) => `${index}. A line of some length.`);
+  async function* answer(): Answer {
+    yield lines.slice(0, 100).join('\n');
+    await shown.opened;
+    await pause(pace.roundMs);
+    yield `\n${lines.slice(100).join('\n')}`;
+    return [];
+  }
+  await paint(answer(), surface, pace, stop.signal);
+  expect(fake.messages).toHaveLength(2);
+  expect(fake.messages[1]).toMatch(/-# Stopped, because the conversation was reset\.$/);
+});
+
 test('an answer that was stopped before it began says why', async () => {
   const stop = new AbortController();
   stop.abort(new Stopped('reset'));

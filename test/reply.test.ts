@@ -376,6 +376,12 @@ test('an answer that is stopped while its last message but one is being edited s
   const shown = gate();
   const surface: Surface = {
     ...fake.surface,
+    // No preview gets through, so that the edit is one of the end.
+    allow: async (urgency, signal) => {
+      if (urgency !== 'preview') return;
+      while (!signal?.aborted) await pause(5);
+      signal.throwIfAborted();
+    },
     async create(index, message) {
       await create(index, message);
       if (index === 1) shown.open();
@@ -385,12 +391,13 @@ test('an answer that is stopped while its last message but one is being edited s
       if (index === 1) stop.abort(new Stopped('reset'));
     },
   };
-  const lines = Array.from({ length: 200 }, (_, index) => `${index}. A line of some length.`);
+  // Sixteen of these fill a message, and leave room for a note.
+  const lines = Array.from({ length: 40 }, (_, index) => `${index}.`.padEnd(120, 'x'));
   async function* answer(): Answer {
-    yield lines.slice(0, 100).join('\n');
+    yield lines.slice(0, 20).join('\n');
     await shown.opened;
     await pause(pace.roundMs);
-    yield `\n${lines.slice(100).join('\n')}`;
+    yield `\n${lines.slice(20).join('\n')}`;
     return [];
   }
   await paint(answer(), surface, pace, stop.signal);

@@ -27,6 +27,8 @@ export async function startBot(config: Config, onLost: (reason: ConfigError) => 
     log.fatal({ err }, 'a fault in Parley');
     process.exit(1);
   });
+  // Such as garbage on the gateway, which the library reads in nobody's care: no reason to leave everybody.
+  process.on('unhandledRejection', (err) => log.fatal({ err }, 'a fault that nobody caught; going on'));
   const commands = await loadCommands(new URL('../commands/', import.meta.url));
   claim(config.DATABASE_PATH);
   const store = openStore(config.DATABASE_PATH, (seq) => log.error({ seq }, 'a turn in the database can’t be read'));

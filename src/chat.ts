@@ -418,10 +418,11 @@ export function createChat(settings: ChatSettings) {
       turns.get(id)?.stop.abort(new Stopped('withdrawn'));
     },
 
-    /** The channel is gone: nothing can be shown in it any more. */
+    /** The channel is gone, and its threads with it: nothing can be shown there any more. */
     leave(channelId: string): void {
       for (const { question, stop } of turns.values()) {
-        if (question.place.channelId === channelId) stop.abort(new Stopped('undelivered'));
+        const { channelId: id, parentId } = question.place;
+        if (id === channelId || parentId === channelId) stop.abort(new Stopped('undelivered'));
       }
     },
 

@@ -31,6 +31,8 @@ export interface Surface {
   remove(index: number): Promise<void>;
   /** What an error means for what comes next. */
   judge(error: unknown): Verdict;
+  /** Notes for the operator why a text was not let through. */
+  noteRefusal(error: unknown): void;
 }
 
 /** One message of a reply. */
@@ -114,6 +116,7 @@ export async function paintReply(
       await put(index, message).catch((error) => {
         // A preview that is refused waits for the whole text; a whole text that is refused is spoken of.
         if (urgency === 'preview' || surface.judge(error) !== 'refused') throw error;
+        surface.noteRefusal(error);
         return put(index, { text: REFUSED });
       });
       shown[index] = message.text;
@@ -216,12 +219,15 @@ function createLayout(
     const state = `${page.text.length} ${page.hasEnded} ${isCutShort}`;
     if (state === laidOutFor) return laidOut;
     laidOutFor = state;
-    if (!isBlank(page.text)) laidOut = withinMost(maxMessages, (head + page.text).toWellFormed(), page);
+    if (!isBlank(page.text)) laidOut = withinMost(maxMessages, wellFormed(head + page.text), page);
     else laidOut = page.failure === undefined ? [] : withoutText(page, surface, standing);
     if (isCutShort) laidOut = cutShort(laidOut, shown.length, explain(stopped.reason));
     return laidOut;
   };
 }
+
+/** Half a character at the end has its other half still to come. */
+const wellFormed = (text: string): string => text.replace(/[\uD800-\uDBFF]$/, '').toWellFormed();
 
 /** A failure without any text of its own: told below what stands there from before a restart, or alone. */
 function withoutText(

@@ -36,6 +36,7 @@ function fakeSurface(told: Partial<Surface> = {}) {
       messages[index] = text;
     },
     judge: () => 'later',
+    noteRefusal: () => {},
     ...told,
   };
   return { surface, messages, files, requests };

@@ -1,19 +1,22 @@
 import { z } from 'zod';
 
+/** What is no id of Discord's leads nowhere. */
+const snowflake = z.string().regex(/^\d{1,20}$/);
+
 /** A message that holds a part of an answer; `isOwn` where the bot wrote it by its own right, not by an interaction's token. */
-const sentShape = z.object({ id: z.string(), channelId: z.string(), isOwn: z.boolean() });
+const sentShape = z.object({ id: snowflake, channelId: z.string(), isOwn: z.boolean() });
 
 const messageShape = z.object({
   kind: z.literal('message'),
   channelId: z.string(),
   /** The message that is answered. */
-  questionId: z.string(),
+  questionId: snowflake,
   sent: z.array(sentShape),
 });
 
 const interactionShape = z.object({
   kind: z.literal('interaction'),
-  interactionId: z.string(),
+  interactionId: snowflake,
   applicationId: z.string(),
   token: z.string(),
   channelId: z.string(),

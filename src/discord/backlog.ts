@@ -43,14 +43,19 @@ export interface BacklogSettings {
   takeMissed(message: Message): Promise<void>;
 }
 
+export interface Backlog {
+  /** Takes each message that comes. */
+  hear(message: Message): Promise<void>;
+  /** Resolves when what was said in a channel before has its place; undefined where it has it already. */
+  whenRead(channelId: string, isDirect: boolean): Promise<void> | undefined;
+}
+
 /**
  * Finds what was said while the bot was away: at its start, after a session that could not be resumed, of which Discord
  * replays nothing ("Gateway", resuming), and when a server is back that was not available. Messages that come meanwhile
  * wait, so that the order stays.
- *
- * @returns what takes each message that comes
  */
-export function followBacklog(settings: BacklogSettings): (message: Message) => Promise<void> {
+export function followBacklog(settings: BacklogSettings): Backlog {
   const { client, log, take } = settings;
   const reading = new Map<string, Promise<void>>();
   /** Until it is known in which direct conversations something may have been said. */
@@ -118,13 +123,18 @@ export function followBacklog(settings: BacklogSettings): (message: Message) => 
     });
   }
 
-  return async (message) => {
-    for (;;) {
-      const before = (message.guild ? undefined : asking) ?? reading.get(message.channelId);
-      if (!before) break;
-      await before;
-    }
-    await take(message);
+  function whenRead(channelId: string, isDirect: boolean): Promise<void> | undefined {
+    const before = (isDirect ? asking : undefined) ?? reading.get(channelId);
+    return before?.then(() => whenRead(channelId, isDirect));
+  }
+
+  return {
+    whenRead,
+    async hear(message) {
+      const read = whenRead(message.channelId, message.guild === null);
+      if (read) await read;
+      await take(message);
+    },
   };
 }
 

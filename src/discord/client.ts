@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   type RESTGetCurrentApplicationResult as Application,
@@ -19,6 +20,7 @@ import {
   SnowflakeUtil,
 } from 'discord.js';
 import type { Logger } from 'pino';
+import { z } from 'zod';
 import type { Chat } from '../chat.js';
 import type { Command } from '../command.js';
 import { ConfigError } from '../errors.js';
@@ -84,16 +86,25 @@ export async function connectToDiscord(settings: DiscordSettings): Promise<Bot> 
   client.rest.setToken(token);
   const me = application.bot?.id ?? application.id;
   const means = { chat, rest: client.rest, pace, me, log };
-  const interactions = createInteractions({ ...means, commands });
   const messages = createMessages(means);
+  const { directChannels } = chat;
+  const { hear, whenRead } = followBacklog({
+    ...{ client, pace, log, directChannels, now: clock.now, maxAgeMs: settings.catchUpMs },
+    ...{ take: messages.onMessage, takeMissed: messages.onMissed },
+  });
+  const interactions = createInteractions({ ...means, commands, whenRead });
 
   const caught =
     <Event extends { readonly id: string; readonly channelId: string | null }>(
       what: string,
       handle: (event: Event) => Promise<void>,
     ) =>
-    (event: Event) =>
-      handle(event).catch((err) => log.warn({ id: event.id, channel: event.channelId, err }, what));
+    (event: Event) => {
+      const { id, channelId: channel } = event;
+      // What can't be known again by its id is not taken.
+      const handled = Identified.safeParse(event).success ? handle(event) : Promise.reject(new Error('It has no id.'));
+      return handled.catch((err) => log.warn({ id, channel, err }, what));
+    };
 
   client.rest.on('response', ({ method, path }, { status, headers }) => {
     clock.learn(headers.get('date'));
@@ -107,18 +118,20 @@ export async function connectToDiscord(settings: DiscordSettings): Promise<Bot> 
   client.on(Events.Debug, (message) => log.debug(message));
   client.on(Events.ShardDisconnect, ({ code }) => settings.onLost(whyLost(code)));
   logOutages(client, log);
-  const { directChannels } = chat;
-  const hear = followBacklog({
-    ...{ client, pace, log, directChannels, now: clock.now, maxAgeMs: settings.catchUpMs },
-    ...{ take: messages.onMessage, takeMissed: messages.onMissed },
-  });
+  loseWhatIsUnreadable(client, log);
   client.on(Events.MessageCreate, caught('message not answered', hear));
-  client.ws.on(GatewayDispatchEvents.MessageDelete, ({ id }: { id: string }) => chat.withdraw(id));
-  client.ws.on(GatewayDispatchEvents.MessageDeleteBulk, ({ ids }: { ids: string[] }) => ids.forEach(chat.withdraw));
+  client.ws.on(GatewayDispatchEvents.MessageDelete, (data: unknown) => {
+    for (const id of namedIn(data)) chat.withdraw(id);
+  });
+  client.ws.on(GatewayDispatchEvents.MessageDeleteBulk, (data: unknown) => {
+    for (const id of namedIn(data)) chat.withdraw(id);
+  });
   client.on(Events.ChannelDelete, ({ id }) => chat.leave(id));
   client.on(Events.ThreadDelete, ({ id }) => chat.leave(id));
-  client.on(Events.GuildDelete, ({ channels }) => {
-    for (const id of channels.cache.keys()) chat.leave(id);
+  // Before the library forgets which channels they were; where a server is only unavailable, it will be back.
+  client.ws.on(GatewayDispatchEvents.GuildDelete, (data: unknown) => {
+    const channels = namedIn(data).flatMap((id) => [...(client.guilds.cache.get(id)?.channels.cache.keys() ?? [])]);
+    channels.forEach(chat.leave);
   });
   client.on(
     Events.InteractionCreate,
@@ -179,6 +192,33 @@ function logOutages(client: Client, log: Logger): void {
   };
   client.on(Events.ShardResume, isBack);
   client.on(Events.ShardReady, isBack);
+}
+
+const snowflake = z.string().regex(/^\d{1,20}$/);
+const Identified = z.object({ id: snowflake, channelId: snowflake.nullable() });
+const Deleted = z.union([
+  z.object({ id: snowflake, unavailable: z.literal(false).optional() }).transform(({ id }) => [id]),
+  z.object({ ids: z.array(snowflake) }).transform(({ ids }) => ids),
+]);
+
+/** The ids of what has been deleted for good. */
+const namedIn = (data: unknown): readonly string[] => Deleted.safeParse(data).data ?? [];
+
+/** The library reads events in nobody's care: one that can't be read would end the process. It is lost instead. */
+function loseWhatIsUnreadable(client: Client, log: Logger): void {
+  // The library's types leave it out, as its own affair; but nothing else stands before all that it reads.
+  const reader = client.ws as unknown as {
+    handlePacket(packet: { readonly t: string } | undefined, shard: unknown): boolean;
+  };
+  const read = reader.handlePacket.bind(reader);
+  reader.handlePacket = (packet, shard) => {
+    try {
+      return read(packet, shard);
+    } catch (err) {
+      log.warn({ event: packet?.t, err }, 'event not read');
+      return true;
+    }
+  };
 }
 
 function inviteTo(applicationId: string): string {
@@ -262,13 +302,41 @@ const countsGlobally = (path: string): boolean => !/\/(interactions|webhooks)\//
 const isFollowUp = (path: string, method?: string): boolean =>
   method === 'POST' && /\/webhooks\/\d+\/[^/]+$/.test(path.split('?')[0] ?? '');
 
+const isCallback = (path: string): boolean => /\/interactions\/[^/]+\/[^/]+\/callback$/.test(path.split('?')[0] ?? '');
+
+/** How long the first response to an interaction may take: Discord gives three seconds ("Receiving and Responding"). */
+const CALLBACK_MS = 3000;
+
+/** The wait after a 429 that tells none. */
+const UNTOLD_WAIT_S = 5;
+
+/** Sends a request, and makes good what the library would do wrong with its answer. */
+const send: RESTOptions['makeRequest'] = async (address, init) => {
+  const response = await DefaultRestOptions.makeRequest(address, init);
+  // An answer whose request is repeated is left unread; what breaks amid it would be caught by nobody.
+  if (response.body instanceof Readable) response.body.on('error', () => {});
+  // Where no wait is told it would repeat at once, again and again, and Discord bans an address for that ("Rate Limits").
+  if (response.status === 429 && !response.headers.has('retry-after')) {
+    response.headers.set('retry-after', String(UNTOLD_WAIT_S));
+  }
+  return response;
+};
+
 /** The library repeats what failed; but a follow-up that took effect all the same would then stand there twice. */
 const makeOnce: RESTOptions['makeRequest'] = async (address, init) => {
-  const response = await DefaultRestOptions.makeRequest(address, init).catch((cause: unknown) => {
+  const response = await send(address, init).catch((cause: unknown) => {
     throw new Unsure('No answer came.', { cause });
   });
   if (response.status >= 500) throw new Unsure(`The answer was ${response.status}.`);
   return response;
+};
+
+/** A first response that is repeated after its time would be refused, and its question given up. */
+const makeInTime: RESTOptions['makeRequest'] = async (address, init) => {
+  const late = delay(CALLBACK_MS, undefined, { ref: false }).then(() => {
+    throw new Unsure('No answer came in time.');
+  });
+  return Promise.race([send(address, init), late]);
 };
 
 /** Requests are allowed where their urgency is known, and counted where they are sent. The library holds back none. */
@@ -277,10 +345,11 @@ const countedBy = (pace: DiscordPace, apiUrl: string): Partial<RESTOptions> => (
   globalRequestsPerSecond: Number.POSITIVE_INFINITY,
   async makeRequest(address, init) {
     if (isFollowUp(address, init.method)) return makeOnce(address, init);
-    if (!countsGlobally(address)) return DefaultRestOptions.makeRequest(address, init);
+    if (isCallback(address)) return makeInTime(address, init);
+    if (!countsGlobally(address)) return send(address, init);
     pace.hasSent();
     try {
-      return await DefaultRestOptions.makeRequest(address, init);
+      return await send(address, init);
     } finally {
       pace.hasAnswered();
     }

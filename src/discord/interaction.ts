@@ -23,6 +23,7 @@ import { UserError } from '../errors.js';
 import type { Place, Question, Speaker } from '../question.js';
 import { paintReply } from '../reply.js';
 import { type InteractionAddress, writeAddress } from './address.js';
+import type { Backlog } from './backlog.js';
 import { placeOf, readable } from './mention.js';
 import type { DiscordPace } from './pace.js';
 import { ASK_AGAIN, surfaceAt } from './surface.js';
@@ -69,10 +70,11 @@ export interface InteractionMeans {
   /** The bot's own id. */
   readonly me: string;
   readonly log: Logger;
+  readonly whenRead: Backlog['whenRead'];
 }
 
 /** Answers uses of the commands: of a slash command, of the dialog box that asks for a text, of the button below a failure. */
-export function createInteractions({ commands, chat, rest, pace, me, log }: InteractionMeans) {
+export function createInteractions({ commands, chat, rest, pace, me, log, whenRead }: InteractionMeans) {
   const entries = new Map<string, Entry>(
     commands.flatMap((command) =>
       [...actionsOf(command)].map(([words, action]) => [words, { command, action }] as const),
@@ -85,7 +87,9 @@ export function createInteractions({ commands, chat, rest, pace, me, log }: Inte
   async function perform(interaction: Interaction, { command, action }: Entry, values: Values): Promise<void> {
     const response = respondTo(interaction, action.isPrivate(values));
     const ask = async (text: string) => {
-      // Awaited only where there is a name to learn, because questions are answered in the order in which they get here.
+      // Awaited only where there is need, because questions are answered in the order in which they get here.
+      const read = whenRead(interaction.channelId ?? '', interaction.guildId === null);
+      if (read) await read;
       const strangers = strangersIn(interaction, text);
       if (strangers.length > 0) await meet(interaction, strangers);
       await chat.answer({ ...asked(interaction, text), isPrivate: response.isPrivate }, response.audience(text));
@@ -133,7 +137,7 @@ export function createInteractions({ commands, chat, rest, pace, me, log }: Inte
     async function show(answer: Answer, head = '', stopped?: AbortSignal, moved = async (_: string) => {}) {
       isShown = true;
       await acknowledge();
-      const means = { rest, pace, me, turnId, isTakenUp: false, moved };
+      const means = { rest, pace, me, log, turnId, isTakenUp: false, moved };
       await paintReply(answer, surfaceAt(address, head, means), stopped ?? new AbortController().signal);
     }
 
@@ -146,6 +150,7 @@ export function createInteractions({ commands, chat, rest, pace, me, log }: Inte
         if (acknowledged || text.length > MESSAGE_LENGTH) return show(oneText(text));
         const replied = orAsIf(interaction.reply({ content: text, ...flags, allowedMentions: { parse: [] } }));
         acknowledged = replied.then(() => {});
+        acknowledged.catch(() => {});
         if (!(await replied)) await show(oneText(text));
       },
       audience: (text: string): Audience => ({
@@ -210,7 +215,7 @@ export function createInteractions({ commands, chat, rest, pace, me, log }: Inte
     revive(address: InteractionAddress, { id, question }: LeftTurn): Audience {
       const head = question ? headOf(question.text) : '';
       const show = (answer: Answer, stopped: AbortSignal, moved: (address: string) => Promise<void>) => {
-        const means = { rest, pace, me, turnId: id, isTakenUp: true, moved };
+        const means = { rest, pace, me, log, turnId: id, isTakenUp: true, moved };
         return paintReply(answer, surfaceAt(address, head, means), stopped);
       };
       return {

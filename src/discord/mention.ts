@@ -6,6 +6,7 @@ import {
   type MessageSnapshot,
   MessageType,
   PermissionFlagsBits,
+  type PermissionsBitField,
 } from 'discord.js';
 import type { Attachment, Place, Question, Quote, Speaker } from '../question.js';
 
@@ -43,14 +44,15 @@ export function readMention(message: Message): Mention | undefined {
 /** Why the bot can't answer in a message's channel, in the names that Discord's permission page uses. */
 export function missingPermissions({ channel, guild }: Message): string[] {
   if (!guild?.members.me || channel.isDMBased()) return [];
-  const permissions = channel.permissionsFor(guild.members.me);
+  // Of a thread whose channel the library does not know, nothing is known; then Discord says it.
+  const permissions: Readonly<PermissionsBitField> | null = channel.permissionsFor(guild.members.me);
   const needed = {
     'View Channel': PermissionFlagsBits.ViewChannel,
     ...(channel.isThread()
       ? { 'Send Messages in Threads': PermissionFlagsBits.SendMessagesInThreads }
       : { 'Send Messages': PermissionFlagsBits.SendMessages }),
   };
-  const missing = Object.entries(needed).flatMap(([name, bit]) => (permissions.has(bit) ? [] : [name]));
+  const missing = Object.entries(needed).flatMap(([name, bit]) => (permissions?.has(bit) === false ? [name] : []));
   return guild.members.me.isCommunicationDisabled() ? [...missing, 'the end of a timeout'] : missing;
 }
 

@@ -95,7 +95,7 @@ export function createMessages({ chat, rest, pace, me, log }: MessageMeans) {
     const { channelId, questionId } = address;
     const mark = createWaitingMark(address, marks, isTakenUp);
     const show = (answer: Answer, stopped: AbortSignal, moved: (address: string) => Promise<void>) => {
-      const means = { rest, pace, me, turnId: questionId, isTakenUp, moved };
+      const means = { rest, pace, me, log, turnId: questionId, isTakenUp, moved };
       return paintReply(answer, surfaceAt(address, '', means), stopped);
     };
     return {

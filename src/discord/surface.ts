@@ -1,4 +1,5 @@
 import { ButtonStyle, ComponentType, DiscordAPIError, type REST, RESTJSONErrorCodes, Routes } from 'discord.js';
+import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Message, Surface, Verdict } from '../reply.js';
 import { type Address, type InteractionAddress, type MessageAddress, type Sent, writeAddress } from './address.js';
@@ -22,6 +23,7 @@ export interface Means {
   /** The bot's own id. */
   readonly me: string;
   readonly turnId: string;
+  readonly log: Logger;
   /** Whether another process may have shown something there already. */
   readonly isTakenUp: boolean;
   /** Notes where the answer stands by now. */
@@ -98,6 +100,7 @@ function messageSurface(address: MessageAddress, means: Means): Surface {
       sent = sent.slice(0, index);
     },
     judge,
+    noteRefusal: (err) => means.log.warn({ turn: turnId, channel: channelId, err }, 'text refused by Discord'),
   };
 }
 
@@ -127,11 +130,15 @@ function interactionSurface(address: InteractionAddress, head: string, means: Me
 
   const webhookMessage = (id: string) => Routes.webhookMessage(applicationId, token, id);
 
+  /** Does it again where a thread that was archived meanwhile could be opened, unless it is locked. */
+  const reopening = <Result>(work: () => Promise<Result>): Promise<Result> =>
+    isMember ? inOpenThread(rest, channelId, work) : work();
+
   /** Tries the interaction's own way, and the bot's where the token has died meanwhile. */
   async function eitherWay(withToken: () => Promise<Sent>, withoutToken: () => Promise<Sent>): Promise<Sent> {
     if (hasToken) {
       try {
-        return await withToken();
+        return await reopening(withToken);
       } catch (error) {
         if (!isDeadToken(error)) throw error;
         hasToken = false;
@@ -156,7 +163,8 @@ function interactionSurface(address: InteractionAddress, head: string, means: Me
       const query = new URLSearchParams({ wait: 'true' });
       return byToken(await rest.post(Routes.webhook(applicationId, token), { ...request, query, auth: false }));
     } catch (error) {
-      isUnsure = error instanceof Unsure;
+      // Also where Discord's answer broke off, or could not be read.
+      isUnsure = !(error instanceof DiscordAPIError);
       throw error;
     }
   }
@@ -227,6 +235,7 @@ function interactionSurface(address: InteractionAddress, head: string, means: Me
       sent = sent.slice(0, index);
     },
     judge,
+    noteRefusal: (err) => means.log.warn({ turn: turnId, channel: channelId, err }, 'text refused by Discord'),
   };
 }
 
@@ -302,19 +311,24 @@ async function sendTo(
   return { id, channelId, isOwn: true };
 }
 
-/** Edits a message by the bot's own right. A thread that was archived meanwhile is opened again, unless it is locked. */
-async function editOwn(
+/** Edits a message by the bot's own right. */
+const editOwn = (
   rest: REST,
   { id, channelId }: Sent,
   body: Body,
   mentions: typeof noPings | typeof pingAsker,
-): Promise<void> {
-  const edit = () => rest.patch(Routes.channelMessage(channelId, id), requestOf(body, mentions));
-  await edit().catch(async (error) => {
+): Promise<unknown> =>
+  inOpenThread(rest, channelId, () => rest.patch(Routes.channelMessage(channelId, id), requestOf(body, mentions)));
+
+/** Does something in a place. A thread that was archived meanwhile is opened again, unless it is locked. */
+async function inOpenThread<Result>(rest: REST, channelId: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
     if (!hasCode(error, RESTJSONErrorCodes.InvalidActionOnArchivedThread)) throw error;
     await rest.patch(Routes.channel(channelId), { body: { archived: false } });
-    await edit();
-  });
+    return work();
+  }
 }
 
 const openDirect = async (rest: REST, userId: string): Promise<string> =>

@@ -351,6 +351,9 @@ export function createChat(settings: ChatSettings) {
   return {
     systemRole,
 
+    /** Why a question would not be taken now, if it would not. */
+    refusal,
+
     /** Sets the system role of a channel; without one, the channel goes back to its parent's or the default. */
     setSystemRole: ({ channelId }: Place, role?: string): Promise<void> => store.setSystemRole(channelId, role),
 

@@ -174,13 +174,18 @@ export function createInteractions({ commands, chat, rest, pace, me, log, whenRe
     try {
       if (objection !== undefined || !question) return await response.tell(objection ?? FORGOTTEN);
       const audience = response.audience(question.text);
+      let isTaken = false;
+      const taken = () => {
+        isTaken = true;
+        audience.taken?.();
+      };
       const reply: Audience['reply'] = (answer, showing) => {
         takeButtonAway(interaction);
         return audience.reply(answer, showing);
       };
-      await chat.answer({ ...question, id }, { ...audience, reply });
-      // Another press was faster.
-      if (!response.isShown()) await response.tell(ASKED_AGAIN);
+      await chat.answer({ ...question, id }, { ...audience, taken, reply });
+      // Another press was faster. What was taken and not shown is for the next process to show.
+      if (!isTaken) await response.tell(ASKED_AGAIN);
     } finally {
       response.end();
     }
@@ -189,7 +194,9 @@ export function createInteractions({ commands, chat, rest, pace, me, log, whenRe
   async function objectionTo(question: Question | undefined, id: string, { user }: Interaction) {
     if (!question) return FORGOTTEN;
     if (question.speaker.id !== user.id) return 'Only the person who asked this can ask it again.';
-    return (await chat.hasTaken(id)) ? ASKED_AGAIN : undefined;
+    if (await chat.hasTaken(id)) return ASKED_AGAIN;
+    // Not written down as refused: the button is to work when there is room.
+    return chat.refusal(question)?.message;
   }
 
   /** A button that does nothing any more had better go; but only a message that everybody sees can be edited later. */

@@ -73,7 +73,7 @@ export function createMessages({ chat, rest, pace, me, log }: MessageMeans) {
     // What is too much waits where it is: on Discord.
     await chat.room(mention.question);
     chat
-      .answer(mention.question, audienceAt(addressOf(message), true))
+      .answer(mention.question, audienceAt(addressOf(message), true, false))
       .catch((err) => log.warn({ id, channel, err }, 'message not answered'));
   }
 
@@ -91,9 +91,9 @@ export function createMessages({ chat, rest, pace, me, log }: MessageMeans) {
   }
 
   /** Those who see a message: they see that it waits, and then its answer. Another process may have shown a part of it. */
-  function audienceAt(address: MessageAddress, isTakenUp = false): Audience {
+  function audienceAt(address: MessageAddress, isTakenUp = false, mayBeMarked = isTakenUp): Audience {
     const { channelId, questionId } = address;
-    const mark = createWaitingMark(address, marks, isTakenUp);
+    const mark = createWaitingMark(address, marks, mayBeMarked);
     const show = (answer: Answer, stopped: AbortSignal, moved: (address: string) => Promise<void>) => {
       const means = { rest, pace, me, log, turnId: questionId, isTakenUp, moved };
       return paintReply(answer, surfaceAt(address, '', means), stopped);

@@ -16,7 +16,7 @@ const seen = ({ discord, ada, app }: Sandbox, channel: Place) =>
 const texts = (sandbox: Sandbox, channel: Place): string[] => seen(sandbox, channel).map(({ content }) => content);
 
 /** Waits until no turn is left for another process. */
-const settled = (store: Store) => vi.waitUntil(async () => (await store.unsettled()).length === 0);
+const settled = (store: Store) => vi.waitUntil(async () => (await store.unsettled()).length === 0, { timeout: 10_000 });
 
 /** A sandbox in which Ada has asked something while no bot was there, and what a bot that died had made of it. */
 async function openRuins(options: HomeOptions = {}) {
@@ -24,8 +24,8 @@ async function openRuins(options: HomeOptions = {}) {
   const { app, ada, general, databasePath } = sandbox;
   const asBot = api(sandbox.discord, `Bot ${app.token}`);
 
-  /** Ada’s question, taken by the process that died. */
-  async function taken(text: string, channel: Place = general) {
+  /** Ada’s question, taken by the process that died, or refused. */
+  async function taken(text: string, channel: Place = general, refused?: string) {
     const { id } = await ada.says(channel, `${app.mention} ${text}`);
     const question = {
       ...{ id, place: { channelId: channel.id }, text, attachments: [], isPrivate: false },
@@ -33,8 +33,27 @@ async function openRuins(options: HomeOptions = {}) {
     };
     const address: MessageAddress = { kind: 'message', channelId: channel.id, questionId: id, sent: [] };
     const store = openStore(databasePath);
-    await store.begin(question, writeAddress(address));
+    await store.begin(question, writeAddress(address), refused);
     return { id, question, address, store };
+  }
+
+  /** Ada’s use of /ask, taken by the process that died before it was acknowledged. */
+  async function invoked(text: string, isPrivate = false) {
+    sandbox.discord.faults.gateway.acceptsConnections = false;
+    const use = await ada.invokes(app, general, 'ask', { prompt: text, private: isPrivate });
+    sandbox.discord.faults.gateway.acceptsConnections = true;
+    const token = [...sandbox.discord.world.interactions.values()].find(({ id }) => id === use.id)?.token ?? '';
+    const address: InteractionAddress = {
+      ...{ kind: 'interaction', interactionId: use.id, applicationId: app.id, token, channelId: general.id, sent: [] },
+      ...{ askerId: ada.id, isPrivate, isMember: true },
+    };
+    const question = {
+      ...{ id: use.id, place: { channelId: general.id }, text, attachments: [], isPrivate },
+      speaker: { id: ada.id, handle: 'ada', name: 'Ada' },
+    };
+    const store = openStore(databasePath);
+    await store.begin(question, writeAddress(address));
+    return { id: use.id, store };
   }
 
   /** A message that it had posted: the first part of the answer to a question, or a further one. */
@@ -43,7 +62,13 @@ async function openRuins(options: HomeOptions = {}) {
     return (await asBot('POST', `/channels/${channel.id}/messages`, { content, ...reference })).body.id;
   }
 
-  return { ...sandbox, asBot, taken, posted };
+  /** The first part of an answer, that it had posted without a reply, and never noted. */
+  async function unnoted(channel: Place, content: string, turnId: string): Promise<void> {
+    const body = { content, nonce: `${turnId}.0`, enforce_nonce: true };
+    await asBot('POST', `/channels/${channel.id}/messages`, body);
+  }
+
+  return { ...sandbox, asBot, taken, invoked, posted, unnoted };
 }
 
 test('questions that were waiting when the process died are answered in their order, before newer ones', async () => {
@@ -163,30 +188,33 @@ test('a private answer whose process died is completed where its asker alone see
 
 test('an interaction that was never acknowledged is answered in its channel, and a private one in a direct message', async () => {
   const ruins = await openRuins();
-  const { discord, model, app, ada, general, databasePath } = ruins;
+  const { discord, model, app, ada, general } = ruins;
   await (await startBot(ruins)).stop();
-  discord.faults.gateway.acceptsConnections = false;
-  const store = openStore(databasePath);
-  for (const isPrivate of [false, true]) {
-    const use = await ada.invokes(app, general, 'ask', { prompt: 'Hm?', private: isPrivate });
-    const token = [...discord.world.interactions.values()].find(({ id }) => id === use.id)?.token ?? '';
-    const address: InteractionAddress = {
-      ...{ kind: 'interaction', interactionId: use.id, applicationId: app.id, token, channelId: general.id, sent: [] },
-      ...{ askerId: ada.id, isPrivate, isMember: true },
-    };
-    const question = {
-      ...{ id: use.id, place: { channelId: general.id }, text: 'Hm?', attachments: [], isPrivate },
-      speaker: { id: ada.id, handle: 'ada', name: 'Ada' },
-    };
-    await store.begin(question, writeAddress(address));
-  }
-  discord.faults.gateway.acceptsConnections = true;
+  for (const isPrivate of [false, true]) await ruins.invoked('Hm?', isPrivate);
   model.script('In public.', 'In private.');
   await startBot(ruins);
   await discord.until(() => texts(ruins, general).includes('> Hm?\n\nIn public.'));
   const direct = await ada.directs(app);
   await discord.until(() => texts(ruins, direct).includes('> Hm?\n\nIn private.'));
   expect(texts(ruins, general)).toHaveLength(1);
+});
+
+test('an answer by /ask is completed where the bot may not see the channel', async () => {
+  const ruins = await openRuins();
+  const { discord, model, app, ada, general } = ruins;
+  general.overwrite(app, [], ['ViewChannel']);
+  const first = await startBot(ruins);
+  model.script(async function* ({ closed }) {
+    yield 'Half of ';
+    await closed;
+  }, 'Half of it, and all.');
+  const use = await ada.invokes(app, general, 'ask', { prompt: 'Hm?' });
+  await discord.until(() => use.message?.content.endsWith('Half of'));
+  await first.stop();
+  const { store } = await startBot(ruins);
+  await discord.until(() => use.message?.content === '> Hm?\n\nHalf of it, and all.');
+  expect(use.followUps).toEqual([]);
+  await settled(store);
 });
 
 test('a question that was deleted while nobody was there is not answered', async () => {
@@ -200,6 +228,36 @@ test('a question that was deleted while nobody was there is not answered', async
   await discord.until(() => texts(ruins, general).includes('Two.'));
   expect(texts(ruins, general)).toEqual(['Two.']);
   await settled(store);
+});
+
+test('a question that was deleted while nobody was there, and was the last, is not answered', async () => {
+  const ruins = await openRuins();
+  const { id, store } = await ruins.taken('one');
+  await ruins.ada.deletes({ id, channel_id: ruins.general.id });
+  await startBot(ruins);
+  await settled(store);
+  expect(texts(ruins, ruins.general)).toEqual([]);
+});
+
+test('questions that were refused when the process died are marked as such, and no other answer is touched', async () => {
+  const ruins = await openRuins();
+  const { discord, model, ada, general } = ruins;
+  const story = await ruins.taken('a story');
+  await ruins.posted(general, 'Once upon', story.id);
+  const refused = [await ruins.taken('two', general, 'Refused'), await ruins.taken('three', general, 'Refused')];
+  await ruins.posted(general, 'a time');
+  await story.store.finish(story.id, 'Once upon a time', 4, 'stop');
+  await story.store.settle(story.id);
+  await startBot(ruins);
+  await settled(story.store);
+  expect(texts(ruins, general)).toEqual(['Once upon', 'a time']);
+  const marksOf = (questionId: string) =>
+    discord
+      .sees(ada, general)
+      .find(({ id }) => id === questionId)
+      ?.reactions?.map(({ emoji }) => emoji.name);
+  expect(refused.map(({ id }) => marksOf(id))).toEqual([['✋'], ['✋']]);
+  expect(model.requests).toEqual([]);
 });
 
 test('the mark of a question that waited goes when it is answered', async () => {
@@ -225,6 +283,30 @@ test('where the bot may not read the history, it goes on with what it knows', as
   await startBot(ruins);
   await discord.until(() => texts(ruins, general)[0] === 'Once upon a time.');
   expect(texts(ruins, general)).toHaveLength(1);
+});
+
+test('what was posted and never noted is completed, though it can’t be looked for', async () => {
+  const ruins = await openRuins();
+  const { model, app, general } = ruins;
+  const { id, store } = await ruins.taken('a story');
+  general.overwrite(app, [], ['ReadMessageHistory']);
+  await ruins.unnoted(general, 'Once upon a', id);
+  model.script('Once upon a time.');
+  await startBot(ruins);
+  await settled(store);
+  expect(texts(ruins, general)).toEqual(['Once upon a time.']);
+});
+
+test('what an interaction without an acknowledgement was answered with, and never noted, is completed', async () => {
+  const ruins = await openRuins();
+  const { model, general } = ruins;
+  await (await startBot(ruins)).stop();
+  const { id, store } = await ruins.invoked('Hm?');
+  await ruins.unnoted(general, '> Hm?\n\nOnce upon a', id);
+  model.script('Once upon a time.');
+  await startBot(ruins);
+  await settled(store);
+  expect(texts(ruins, general)).toEqual(['> Hm?\n\nOnce upon a time.']);
 });
 
 test('an address that can’t be read ends its turn, and the channel goes on', async () => {

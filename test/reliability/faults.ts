@@ -73,16 +73,19 @@ function difference(is: string, should: string): string {
   return `${is.length} characters, not ${should.length}, with ${cut(is.slice(from))} where ${cut(should.slice(from))} belongs`;
 }
 
-const stopNote = /(?:^|\n-# )Stopped, because the conversation was reset\.(?:\n-# .*)*$/;
+const stopNote = /(?:^|\n\n|\n-# )Stopped, because the conversation was reset\.(?:\n-# .*)*$/;
 
-/** Whether messages are the beginning of an answer, and say that it was stopped. */
+/** Whether messages are the beginning of an answer, perhaps no more than what stands above it, and say that it was stopped. */
 export function isStopped(texts: readonly string[], parts: readonly string[]): boolean {
   const last = texts.at(-1);
   if (last === undefined || !stopNote.test(last) || texts.length > parts.length + 1) return false;
+  const rest = last.replace(stopNote, '');
+  // A note that does not fit the last message stands in one of its own.
+  const begun = rest === '' ? texts.slice(0, -1) : [...texts.slice(0, -1), rest];
+  const before = begun.slice(0, -1);
   // What a cut left open is closed.
-  const begun = last.replace(stopNote, '').replace(/\n?`*$/, '');
-  const before = texts.slice(0, -1);
-  return isSame(before, parts.slice(0, before.length)) && (parts[before.length] ?? '').startsWith(begun);
+  const cut = (begun.at(-1) ?? '').replace(/\n?`*$/, '');
+  return isSame(before, parts.slice(0, before.length)) && (parts[before.length] ?? '').startsWith(cut);
 }
 
 /** Whether a /reset in its channel can have met a question before its answer stood there. */

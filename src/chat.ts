@@ -402,9 +402,10 @@ export function createChat(settings: ChatSettings) {
       }
     },
 
-    /** Resolves when one question more of this person, in this channel, would not be too many. */
-    async room(question: Question): Promise<void> {
+    /** Resolves when one question more of this person, in this channel, would not be too many; to false, when none is taken any more. */
+    async room(question: Question): Promise<boolean> {
       while (refusal(question) && !closing) await delay(LOOK_FOR_ROOM_MS, undefined, { ref: false });
+      return !closing;
     },
 
     /** Whether a question was taken before, whatever came of it. */

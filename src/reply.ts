@@ -117,7 +117,7 @@ export async function paintReply(
         // A preview that is refused waits for the whole text; a whole text that is refused is spoken of.
         if (urgency === 'preview' || surface.judge(error) !== 'refused') throw error;
         surface.noteRefusal(error);
-        return put(index, { text: REFUSED });
+        return (index < shown.length ? edit : create)(index, { text: REFUSED });
       });
       shown[index] = message.text;
     }

@@ -11,6 +11,10 @@ const messageShape = z.object({
   channelId: z.string(),
   /** The message that is answered. */
   questionId: snowflake,
+  /** Set where the question was not on disk before: then nothing but a failure can stand below it. */
+  isMissed: z.literal(true).optional(),
+  /** Parts that are not known are younger than this message; younger than the first part, where it is missing. */
+  since: snowflake.optional(),
   sent: z.array(sentShape),
 });
 

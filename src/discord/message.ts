@@ -3,6 +3,7 @@ import { type Message, type REST, Routes } from 'discord.js';
 import type { Logger } from 'pino';
 import type { Answer, Audience, Chat } from '../chat.js';
 import { openLanes } from '../lanes.js';
+import type { Question } from '../question.js';
 import { paintReply } from '../reply.js';
 import { type MessageAddress, writeAddress } from './address.js';
 import { missingPermissions, readMention } from './mention.js';
@@ -61,20 +62,25 @@ export function createMessages({ chat, rest, pace, me, log }: MessageMeans) {
 
   /** Takes a question that was asked while the bot was away; everything else that was said then is past. */
   async function onMissed(message: Message): Promise<void> {
-    if (readMention(message)?.kind !== 'question' || missingPermissions(message).length > 0) return;
-    if (await chat.hasTaken(message.id)) return;
+    const question = await readMissed(message);
+    if (!question) return;
+    // What is too much waits where it is: on Discord. Others may have been faster since there was room.
+    while (chat.refusal(question)) if (!(await chat.room(question))) return;
+    const { id, channelId: channel } = message;
+    log.info({ turn: id, channel }, 'missed question found');
+    chat
+      .answer(question, audienceAt({ ...addressOf(message), isMissed: true }, true, false))
+      .catch((err) => log.warn({ id, channel, err }, 'message not answered'));
+  }
+
+  async function readMissed(message: Message): Promise<Question | undefined> {
+    if (readMention(message)?.kind !== 'question' || missingPermissions(message).length > 0) return undefined;
+    if (await chat.hasTaken(message.id)) return undefined;
     // Messages that are read back don't have their author's name in the server with them, nor what they reply to.
     if (message.guild && !message.member) await message.guild.members.fetch(message.author.id).catch(() => {});
     if (message.reference) await message.fetchReference().catch(() => {});
     const mention = readMention(message);
-    if (mention?.kind !== 'question') return;
-    const { id, channelId: channel } = message;
-    log.info({ turn: id, channel }, 'missed question found');
-    // What is too much waits where it is: on Discord.
-    await chat.room(mention.question);
-    chat
-      .answer(mention.question, audienceAt(addressOf(message), true, false))
-      .catch((err) => log.warn({ id, channel, err }, 'message not answered'));
+    return mention?.kind === 'question' ? mention.question : undefined;
   }
 
   /** A hint at a time in a channel: a flood of empty mentions is not worth a flood of answers. */

@@ -49,21 +49,28 @@ async function readAfter(rest: REST, channelId: string, id: string): Promise<rea
 
 /**
  * Finds what stands of the answer to a message: the reply to it, and what the bot wrote below; its answers in a channel
- * are written one after another.
+ * are written one after another. `newest` is the last message of the channel.
  *
  * @throws {Gone} when the question or a part of its answer has been deleted
  */
-export async function findReply(rest: REST, me: string, address: MessageAddress): Promise<Standing> {
+export async function findReply(
+  rest: REST,
+  me: string,
+  address: MessageAddress,
+): Promise<Standing & { readonly newest: string }> {
   const { channelId, questionId, sent } = address;
   const messages = await readAfter(rest, channelId, String(BigInt(questionId) - 1n));
   // Nothing is shown to who may not read the history either.
   const isDeleted = messages.length > 0 ? messages[0]?.id !== questionId : await isUnknown(rest, channelId, questionId);
   if (isDeleted) throw new Gone('The question was deleted.');
   const own = messages.filter((message) => isSaidBy(message, me) && message.interaction_metadata === undefined);
-  const first = own.findIndex(({ message_reference }) => message_reference?.message_id === questionId);
-  const parts =
-    first < 0 ? [] : own.filter((message, index) => index === first || (index > first && !isReply(message)));
-  return allOf(sent, parts, messages, channelId);
+  const first = own.find(({ message_reference }) => message_reference?.message_id === questionId);
+  const since = BigInt(address.since ?? first?.id ?? 0);
+  const further = own.filter(
+    (message) => first && !address.isMissed && BigInt(message.id) > since && !isReply(message),
+  );
+  const parts = first ? [first, ...further] : [];
+  return { ...allOf(sent, parts, messages, channelId), newest: messages.at(-1)?.id ?? questionId };
 }
 
 /**

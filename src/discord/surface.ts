@@ -39,9 +39,10 @@ export const surfaceAt = (address: Address, head: string, means: Means): Surface
   address.kind === 'message' ? messageSurface(address, means) : interactionSurface(address, head, means);
 
 /** Answers a message: the first part as a reply to it, the further ones below. */
-function messageSurface(address: MessageAddress, means: Means): Surface {
+function messageSurface(taken: MessageAddress, means: Means): Surface {
   const { rest, pace, turnId } = means;
-  const { channelId } = address;
+  const { channelId } = taken;
+  let address = taken;
   let sent: readonly Sent[] = address.sent;
   let unsureSince: number | undefined;
 
@@ -79,6 +80,12 @@ function messageSurface(address: MessageAddress, means: Means): Surface {
       await pace.allow('text');
       const found = await findReply(rest, means.me, address);
       sent = found.sent.map((part) => ({ ...part, isOwn: true }));
+      if (address.isMissed) {
+        // What was written below a failure since then belongs to others.
+        const { isMissed: _, ...rest } = address;
+        address = { ...rest, since: found.newest };
+        await means.moved(writeAddress({ ...address, sent: [...sent] }));
+      }
       return found.texts;
     },
     async create(index, message) {
@@ -104,17 +111,22 @@ function messageSurface(address: MessageAddress, means: Means): Surface {
   };
 }
 
-/** Replies to a message. Without the permission to read the history, a bot may write but not reply (160002). */
+/**
+ * Replies to a message. Without the permission to read the history, a bot may write but not reply (160002).
+ *
+ * @throws {Gone} when the message has been deleted
+ */
 export async function replyTo(
   rest: REST,
   { channelId, questionId }: MessageAddress,
   nonce: string,
   body: Body,
 ): Promise<Sent> {
-  const reference = { channel_id: channelId, message_id: questionId, fail_if_not_exists: false };
+  const reference = { channel_id: channelId, message_id: questionId, fail_if_not_exists: true };
   try {
     return await sendTo(rest, channelId, nonce, { ...body, message_reference: reference }, pingAsker);
   } catch (error) {
+    if (blames(error, 'message_reference')) throw new Gone('The question was deleted.', { cause: error });
     if (!hasCode(error, RESTJSONErrorCodes.CannotReplyWithoutPermissionToReadMessageHistory)) throw error;
     return sendTo(rest, channelId, nonce, body);
   }
@@ -341,5 +353,9 @@ function unlessGone(error: unknown): void {
 
 const isDeadToken = (error: unknown): boolean =>
   hasCode(error, RESTJSONErrorCodes.InvalidWebhookToken) || hasCode(error, RESTJSONErrorCodes.UnknownWebhook);
+
+/** Whether Discord refuses a request for one of its fields ("Error Messages"). */
+const blames = (error: unknown, field: string): boolean =>
+  error instanceof DiscordAPIError && 'errors' in error.rawError && Object.hasOwn(Object(error.rawError.errors), field);
 
 const hasCode = (error: unknown, code: number): boolean => error instanceof DiscordAPIError && error.code === code;

@@ -512,7 +512,7 @@ describe('when something fails', () => {
     expect(shown?.content).toBe('It was a dark and\n-# Stopped, because the question was deleted.');
   });
 
-  test('a question of whose deletion Discord tells too late is answered, not as a reply', async () => {
+  test('a question of whose deletion Discord tells too late is not answered, and the channel goes on', async () => {
     const home = await openHome();
     const { discord, model, app, ada, general } = home;
     const held = gate();
@@ -525,7 +525,8 @@ describe('when something fails', () => {
     await model.request(0);
     await ada.deletes(asked);
     held.open();
-    expect((await answer(home, general)).content).toBe('Here.');
+    const next = await ada.says(general, `${app.mention} and now?`);
+    expect((await answer(home, general)).message_reference?.message_id).toBe(next.id);
   });
 
   test.each([

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, expect, type TaskMeta, test } from 'vitest';
 import type { Question } from '../../src/question.js';
 import { openStore } from '../../src/store.js';
-import { isOf } from './commands/channel.js';
+import { talk } from './commands/channel.js';
 import { letTimePass, settle, stopTime } from './commands/clock.js';
 import { ask, askAgain, deletePart, finish, leave, lock, reset, setRole, withdraw } from './commands/deeds.js';
 import { deliver } from './commands/front.js';
@@ -52,6 +52,7 @@ function look({ ledger: { faults, story } }: World): void {
 }
 
 const isUp = ({ life }: World): boolean => life !== undefined;
+const isListening = ({ life }: World): boolean => life?.isListening === true;
 
 const pick = <Thing>(things: readonly Thing[], which: number): Thing | undefined => things[which % things.length];
 
@@ -75,9 +76,10 @@ const quote = fc.option(which, { freq: 4 });
 const asking = fc.record({
   place,
   person,
-  moods: fc.array(mood, { maxLength: 2 }),
+  /** By a message, by a command, or by one whose answer nobody else sees. */
+  by: fc.constantFrom('message', 'message', 'command', 'private'),
+  moods: fc.array(mood, { maxLength: 3 }),
   lines: fc.constantFrom(1, 3, 40, 70, 130),
-  isPrivate: fc.boolean(),
   quote,
   isUnfit: fc.nat({ max: 3 }).map((number) => number === 3),
   /** Whether it says nothing but what it quotes. */
@@ -91,16 +93,16 @@ function askAs(world: World, { person: name, ...told }: Told): void {
   const quoted = told.quote === null ? undefined : pick([...world.ledger.asked.keys(), 'unknown'], told.quote);
   const messageId = told.isBare ? 'unknown' : quoted;
   const question: Question = {
-    ...{ id, place: told.place, text: told.isBare ? '' : id, attachments: [], isPrivate: told.isPrivate },
+    ...{ id, place: told.place, text: told.isBare ? '' : id, attachments: [], isPrivate: told.by === 'private' },
     speaker: { id: name, handle: name, name },
     ...(messageId && { quote: { messageId } }),
   };
-  ask(world, { ...told, question, isByMessage: !told.isPrivate });
+  ask(world, { ...told, question, isByMessage: told.by === 'message' });
 }
 
 /** A message can be written while nobody is there to read it; a command can't. */
 const canAsk = (world: World, told: Told): boolean =>
-  world.channels.get(told.place.channelId)?.isGone === false && (isUp(world) || !told.isPrivate);
+  world.channels.get(told.place.channelId)?.isGone === false && (isListening(world) || told.by === 'message');
 
 /** A question that somebody may delete, or Discord deliver again. */
 const isThere = (world: World, asked: Asked): boolean =>
@@ -118,7 +120,7 @@ const commands: readonly fc.Arbitrary<Command>[] = [
     (world, { told, all }) => {
       for (const own of all) askAs(world, { ...told, ...own });
     },
-    (world, { told }) => isUp(world) && canAsk(world, told),
+    (world, { told }) => canAsk(world, told),
   ),
   command(
     'hearAgain',
@@ -128,14 +130,14 @@ const commands: readonly fc.Arbitrary<Command>[] = [
       const again = pickAsked(world, number, (asked) => isThere(world, asked) && !asked.isTurnedAway);
       if (again) deliver(world, again);
     },
-    isUp,
+    isListening,
   ),
-  command('reset', fc.record({ place, person }), (world, told) => reset(world, told.place, told.person), isUp),
+  command('reset', fc.record({ place, person }), (world, told) => reset(world, told.place, told.person), isListening),
   command(
     'setRole',
     fc.record({ place, words: fc.option(fc.constantFrom('A pirate.', 'A parrot.'), { nil: undefined }) }),
     (world, { place: channel, words }) => setRole(world, channel, words),
-    isUp,
+    isListening,
   ),
   command('withdraw', which, (world, number) => {
     const asked = pickAsked(world, number, (one) => isThere(world, one));
@@ -153,15 +155,23 @@ const commands: readonly fc.Arbitrary<Command>[] = [
     'askAgain',
     which,
     (world, number) => {
-      const asked = pickAsked(world, number, (one) => {
-        const { isGone, posted } = channelOf(world, one);
-        return !isGone && posted.some((message) => message.offersAgain && isOf(one.question.id)(message));
-      });
+      const open = [...world.channels.values()].filter(({ isGone }) => !isGone);
+      const buttons = open.flatMap(({ posted }) => posted.filter((one) => one.offersAgain && !one.isDeleted));
+      const button = pick(buttons, number);
+      const asked = world.ledger.asked.get(button?.turnId ?? '');
       // Where the disk fails, nothing comes of it.
-      if (asked) askAgain(world, asked).catch(() => {});
+      if (button && asked) askAgain(world, asked, button).catch(() => {});
     },
-    isUp,
+    isListening,
   ),
+  command('talk', fc.record({ place, isHint: fc.boolean() }), (world, { place: { channelId }, isHint }) => {
+    const channel = world.channels.get(channelId);
+    if (!channel || channel.isGone) return;
+    talk(channel, { isBots: false });
+    // The bot's hint below an empty mention is a reply, and no answer.
+    if (isHint && isListening(world))
+      talk(channel, { isBots: true, repliesTo: channel.isReadable ? 'talk' : undefined });
+  }),
   command('stop', fc.constant(undefined), stop, isUp),
   command('kill', doom, kill, isUp),
   command(
@@ -220,7 +230,7 @@ test(
         worlds.prompts += world.ledger.prompts;
       },
     );
-    await fc.assert(property, { seed: chosenSeed() | 0, numRuns: isLong ? 20_000 : 250 });
+    await fc.assert(property, { seed: chosenSeed() | 0, numRuns: isLong ? 20_000 : 180 });
     task.meta.figures = figuresOf(worlds);
   },
   isLong ? 60 * 60_000 : 180_000,

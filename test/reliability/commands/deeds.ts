@@ -1,5 +1,5 @@
 import type { Place } from '../../../src/question.js';
-import { type Channel, isOf } from './channel.js';
+import { type Channel, isOf, isQuestion, type Posted, talk } from './channel.js';
 import { settle } from './clock.js';
 import { checkEnd, checkOrder } from './expectations.js';
 import { deliver } from './front.js';
@@ -11,6 +11,7 @@ export function ask(world: World, asking: Asking): void {
   const asked = newAsked(asking, Date.now());
   if (asking.question.text === '') asked.mayEnd.add('NothingAsked');
   world.ledger.asked.set(asking.question.id, asked);
+  if (asking.isByMessage) talk(channelOf(world, asked), { isBots: false, turnId: asking.question.id });
   deliver(world, asked);
 }
 
@@ -59,8 +60,10 @@ export function setRole({ life, ledger }: World, place: Place, words: string | u
 export function withdraw(world: World, asked: Asked): void {
   tell(world, `${asked.question.id} is deleted`);
   asked.isWithdrawn = true;
+  const message = channelOf(world, asked).posted.find(isQuestion(asked.question.id));
+  if (message) message.isDeleted = true;
   for (const end of ['withdrawn', 'undelivered']) asked.mayEnd.add(end);
-  world.life?.chat.withdraw(asked.question.id);
+  if (world.life?.isListening) world.life.chat.withdraw(asked.question.id);
 }
 
 /** Deletes a part of an answer. */
@@ -73,27 +76,39 @@ export function deletePart(world: World, asked: Asked): void {
   asked.mayEnd.add('undelivered');
 }
 
-/** Deletes a channel. */
+/** Deletes a channel, and its threads with it. */
 export function leave(world: World, channel: Channel): void {
   tell(world, `${channel.id} is deleted`);
-  channel.isGone = true;
-  for (const asked of world.ledger.asked.values())
-    if (channelOf(world, asked) === channel) asked.mayEnd.add('undelivered');
-  world.life?.chat.leave(channel.id);
+  for (const { channelId, parentId } of places) {
+    const place = world.channels.get(channelId);
+    if (place && (channelId === channel.id || parentId === channel.id)) place.isGone = true;
+  }
+  for (const asked of world.ledger.asked.values()) if (channelOf(world, asked).isGone) asked.mayEnd.add('undelivered');
+  if (world.life?.isListening) world.life.chat.leave(channel.id);
 }
 
 /** Presses the button below a failure. */
-export async function askAgain(world: World, asked: Asked): Promise<void> {
-  const { life } = world;
+export async function askAgain(world: World, asked: Asked, button: Posted): Promise<void> {
+  const { life, ledger } = world;
   if (!life) return;
   const question = await life.chat.questionOf(asked.question.id);
-  const id = `${asked.question.id}~`;
+  const id = idAgain(asked.question.id);
   if (!question && !asked.mayEnd.has('reset')) fault(world, `${asked.question.id} can’t be asked again`);
   if (!question || (await life.chat.hasTaken(id))) return;
-  for (const posted of channelOf(world, asked).posted)
-    if (posted.turnId === asked.question.id) posted.offersAgain = false;
-  const { lines, isUnfit } = asked;
-  ask(world, { question: { ...question, id, text: id }, moods: [], lines, isUnfit, isByMessage: false });
+  // The button works again when there is room.
+  if (life.chat.refusal(question)) return;
+  // A press that comes at the same time as another.
+  const pressed = ledger.asked.get(id);
+  if (pressed) return deliver(world, pressed);
+  const { lines, isUnfit, moods, attempts } = asked;
+  const again = { question: { ...question, id, text: id }, moods: moods.slice(attempts) };
+  ask(world, { ...again, lines, isUnfit, isByMessage: false, pressed: button });
+}
+
+/** A question that is asked again has an id of its own, for however many presses. */
+function idAgain(turnId: string): string {
+  const [id = '', times = '0'] = turnId.split('~');
+  return `${id}~${Number(times) + 1}`;
 }
 
 /** Another program locks the database for a while. */
@@ -137,9 +152,9 @@ function checkSettled(world: World): void {
 /** In each channel there is still an answer to be had. */
 async function askAnew(world: World): Promise<void> {
   const open = places.filter(({ channelId }) => world.channels.get(channelId)?.isGone === false);
-  const speaker = { id: 'dora', handle: 'dora', name: 'dora' };
   for (const place of open) {
     const id = `last-${place.channelId}`;
+    const speaker = { id, handle: id, name: id };
     const question = { id, place, speaker, text: id, attachments: [], isPrivate: false };
     ask(world, { question, moods: [], lines: 1, isUnfit: false, isByMessage: true });
   }

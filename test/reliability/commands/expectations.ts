@@ -46,7 +46,8 @@ function rolesOf({ roles }: Ledger, { question: { place } }: Asked): readonly st
 /** Says what is wrong with the end of a question, when nothing happens any more. */
 export function checkEnd(ledger: Ledger, asked: Asked, row: Row | undefined, channel: Channel): void {
   const { id } = asked.question;
-  const texts = channel.posted.filter(isOf(id)).map(({ text }) => text);
+  const parts = channel.posted.filter((posted) => isOf(id)(posted) && posted.isKnown);
+  const texts = parts.map(({ text }) => text);
   const say = (what: string) => ledger.faults.push(`${id} ${what}; shown: ${JSON.stringify(texts.map(bothEnds))}`);
   const isSeen = !channel.isGone && !asked.isSpoilt && !asked.isAbandoned;
   if (!row) {
@@ -73,6 +74,7 @@ function isShown(
   texts: readonly string[],
 ): boolean {
   if (texts.length === 0 && (asked.isWithdrawn || end === 'undelivered')) return true;
+  if (texts.length === 0 && end === 'Refused' && asked.isMarked) return true;
   // Of one that was forgotten, it is not known any more whether it had a quote.
   const known = question === null ? ['{}', '{"quote":{}}'] : [question];
   if (end === 'answered' && known.some((json) => texts.join('\n') === wholeOf(asked, json))) return true;

@@ -1,7 +1,7 @@
-import type { Answer, Audience, LeftTurn } from '../../../src/chat.js';
+import type { Answer, Audience, LeftTurn, Showing } from '../../../src/chat.js';
 import type { Refused } from '../../../src/errors.js';
 import { paintReply, type Surface } from '../../../src/reply.js';
-import { openSurface } from './channel.js';
+import { type Before, type Channel, type Means, openSurface } from './channel.js';
 import { type Asked, headOf } from './ledger.js';
 import { after, channelOf, fault, type Life, never, outgoing, tell, type World } from './world.js';
 
@@ -20,37 +20,81 @@ const CATCH_UP_MS = 600_000;
 const REQUEST_MS = 80;
 const SLOW_MS = 5000;
 
-/** What a process does first: it takes up what is left, and finds what was missed. */
+/** When what was missed is asked for again, and for how long new messages wait for it. */
+const AGAIN_MS = 1000;
+const PATIENCE_MS = 15_000;
+
+/** For how long a refusal in words will do for others. */
+const WORDS_AGAIN_MS = 10_000;
+
+/** What a process does first: it takes up what is left, and then finds what was missed. */
 export async function wake(world: World, life: Life): Promise<void> {
   await life.chat.resume(
     (left) => revive(world, life, left),
     ({ id }) => isTooOld(world.ledger.asked.get(id)),
   );
-  for (const asked of world.ledger.asked.values()) {
-    if (!asked.isByMessage || asked.isWithdrawn || channelOf(world, asked).isGone || isTooOld(asked)) continue;
-    if (!(await life.chat.hasTaken(asked.question.id))) deliver(world, asked, true);
+  life.isListening = true;
+  for (const channel of world.channels.values()) {
+    const read = readBacklog(world, life, channel).catch(() => {});
+    const done = Promise.race([read, after(PATIENCE_MS)]).then(() => void life.reading.delete(channel.id));
+    life.reading.set(channel.id, done);
+  }
+}
+
+/** Finds the questions that nobody has heard; what is too much waits where it is. */
+async function readBacklog(world: World, life: Life, channel: Channel): Promise<void> {
+  if (!channel.isReadable || channel.isGone) return;
+  const read = () => request(world, life, `backlog of ${channel.id}`, () => questionsIn(world, channel));
+  for (const asked of await insist(read)) {
+    if (isTooOld(asked) || (await life.chat.hasTaken(asked.question.id))) continue;
+    // Again, where a question of another channel was faster.
+    do await life.chat.room(asked.question);
+    while (life.chat.refusal(asked.question) && !life.isClosing);
+    // Whoever comes after this process finds it.
+    if (life.isClosing) return;
+    hear(world, life, asked, true);
+  }
+}
+
+const questionsIn = ({ ledger }: World, { posted }: Channel): readonly Asked[] =>
+  posted.flatMap(({ isBots, isDeleted, turnId = '' }) => (isBots || isDeleted ? [] : (ledger.asked.get(turnId) ?? [])));
+
+async function insist<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (;;) {
+    try {
+      return await work();
+    } catch {
+      await after(AGAIN_MS);
+    }
   }
 }
 
 const isTooOld = (asked: Asked | undefined): boolean => !asked || Date.now() - asked.at > CATCH_UP_MS;
 
-function revive(world: World, life: Life, { address, question }: LeftTurn): Audience | undefined {
-  const { id, sent }: { id: string; sent: readonly number[] } = JSON.parse(address);
+function revive(world: World, life: Life, { address, question, end }: LeftTurn): Audience | undefined {
+  const { id, ...before }: Before & { id: string } = JSON.parse(address);
   const asked = world.ledger.asked.get(id);
   if (!asked) return undefined;
   if (isTooOld(asked)) asked.mayEnd.add('expired');
   // A front may know that a place is gone, or find out later.
   if (asked.question.isPrivate && channelOf(world, asked).isGone) return undefined;
-  life.inHand.set(asked, { isKnown: question !== undefined });
-  return audienceOf(world, life, asked, { sent, isTakenUp: true });
+  if (end?.failure !== 'Refused') life.inHand.set(asked, { isKnown: question !== undefined });
+  return audienceOf(world, life, asked, before, true);
+}
+
+/** A question comes to the process, if there is one to hear it; after those that it has missed in the channel. */
+export async function deliver(world: World, asked: Asked): Promise<void> {
+  const { life } = world;
+  if (!life?.isListening) return;
+  const before = life.reading.get(asked.question.place.channelId);
+  if (asked.isByMessage && before) await before;
+  hear(world, life, asked);
 }
 
 let heard = 0;
 
-/** A question comes to the process, if there is one to hear it. */
-export function deliver(world: World, asked: Asked, isMissed = false): void {
-  const { life } = world;
-  if (!life || life.isDead) return;
+function hear(world: World, life: Life, asked: Asked, isMissed = false): void {
+  if (life.isDead) return;
   const { id } = asked.question;
   tell(world, `${id} comes${isMissed ? ', late' : ''}`);
   const isNew = !life.inHand.has(asked);
@@ -65,50 +109,76 @@ export function deliver(world: World, asked: Asked, isMissed = false): void {
     if (isNew) life.inHand.delete(asked);
   };
   // One that was missed may have been turned away, and that stands there.
-  const audience = audienceOf(world, life, asked, { sent: [], isTakenUp: isMissed });
-  life.chat.answer(asked.question, audience, { isMissed }).then(done, done);
+  const audience = audienceOf(world, life, asked, { sent: [], ...(isMissed && { isMissed }) }, isMissed);
+  life.chat.answer(asked.question, audience).then(done, done);
 }
 
-/** A flood is refused, and nothing else is. */
+/** A flood is refused, and nothing else is; least of all what was missed, and has waited for room. */
 function expectRefusal(life: Life, asked: Asked, isMissed: boolean): void {
-  const { speaker, place } = asked.question;
-  const isTooMany = (others: readonly Asked[]): boolean => {
-    const ofPerson = others.filter(({ question }) => question.speaker.id === speaker.id);
-    const ofChannel = others.filter(({ question }) => question.place.channelId === place.channelId);
-    return ofPerson.length >= limits.maxWaitingPerPerson || ofChannel.length >= limits.maxWaitingPerChannel;
-  };
-  const known = [...life.inHand].flatMap(([other, { isKnown }]) => (isKnown ? [other] : []));
-  asked.mustBeRefused = isTooMany(known) && !isMissed && !life.isClosing && !life.isMarred;
-  if (isTooMany([...life.inHand.keys()]) && !isMissed) asked.mayEnd.add('Refused');
+  asked.mustBeRefused = isFull(known(life), asked) && !life.isClosing && !life.isMarred;
+  if (isFull([...life.inHand.keys()], asked) && !isMissed) asked.mayEnd.add('Refused');
 }
 
-/** What stands there already, as far as it is known. */
-interface Before {
-  readonly sent: readonly number[];
-  readonly isTakenUp: boolean;
+const known = ({ inHand }: Life): readonly Asked[] =>
+  [...inHand].flatMap(([asked, { isKnown }]) => (isKnown ? [asked] : []));
+
+/** Whether one question more is too many. */
+function isFull(others: readonly Asked[], { question: { speaker, place } }: Asked): boolean {
+  const ofPerson = others.filter(({ question }) => question.speaker.id === speaker.id);
+  const ofChannel = others.filter(({ question }) => question.place.channelId === place.channelId);
+  return ofPerson.length >= limits.maxWaitingPerPerson || ofChannel.length >= limits.maxWaitingPerChannel;
 }
 
-function audienceOf(world: World, life: Life, asked: Asked, before: Before): Audience {
-  const { id } = asked.question;
-  const addressOf = (sent: readonly number[]) => JSON.stringify({ id, sent });
-  const show = (answer: Answer, stopped: AbortSignal, moved: (address: string) => Promise<void>) =>
+function audienceOf(world: World, life: Life, asked: Asked, before: Before, isTakenUp: boolean): Audience {
+  const { id, place } = asked.question;
+  const addressOf = (now: Before) => JSON.stringify({ id, ...now });
+  const show = (answer: Answer, { stopped, moved }: Showing) =>
     paintReply(
       answer,
-      surfaceOf(world, life, asked, before, (sent) => moved(addressOf(sent))),
+      surfaceOf(world, life, asked, { before, isTakenUp, moved: (now) => moved(addressOf(now)) }),
       stopped,
     );
   let isTold = false;
   return {
-    address: addressOf(before.sent),
+    address: addressOf(before),
     taken() {
       if (isTold) fault(world, `${id} was said twice to be taken`);
       isTold = true;
       if (!asked.excuse && !world.disk.turn(id)) fault(world, `${id} was said to be on disk, and was not`);
     },
     waits() {},
-    reply: (answer, { stopped, moved }) => show(answer, stopped, moved),
-    refuse: (why) => show(refusing(why), new AbortController().signal, async () => {}),
+    reply(answer, { stopped, moved }) {
+      takeButtonAway(world, life, asked);
+      const noted = async (address: string) => {
+        await moved(address);
+        const onDisk = world.disk.turn(id)?.address ?? address;
+        if (onDisk !== address && !life.isMarred) fault(world, `${id} stands at ${address}; on disk is ${onDisk}`);
+      };
+      return show(answer, { stopped, moved: noted });
+    },
+    async refuse(why) {
+      const isSaid = (life.refused.get(place.channelId) ?? 0) > Date.now();
+      if (asked.isByMessage && (isTakenUp || isSaid)) return mark(world, life, asked);
+      life.refused.set(place.channelId, Date.now() + WORDS_AGAIN_MS);
+      await show(refusing(why), { stopped: new AbortController().signal, moved: async () => {} });
+    },
   };
+}
+
+/** Says without words that a question is left out; that it gets there is not insisted on. */
+async function mark(world: World, life: Life, asked: Asked): Promise<void> {
+  asked.isMarked = true;
+  await request(world, life, `mark of ${asked.question.id}`, () => {}).catch(() => {});
+}
+
+/** The button by which a question was asked again goes, if that can be; it is not waited for. */
+function takeButtonAway(world: World, life: Life, asked: Asked): void {
+  const { pressed } = asked;
+  if (!pressed || pressed.isPrivate) return;
+  const press = () => {
+    pressed.offersAgain = false;
+  };
+  request(world, life, `button above ${asked.question.id}`, press).catch(() => {});
 }
 
 async function* refusing(why: Refused): Answer {
@@ -120,21 +190,18 @@ function surfaceOf(
   world: World,
   life: Life,
   asked: Asked,
-  before: Before,
-  moved: (sent: readonly number[]) => Promise<void>,
+  showing: Pick<Means, 'before' | 'isTakenUp' | 'moved'>,
 ): Surface {
   const { isCrowded } = world.trouble;
   const { id: turnId, isPrivate } = asked.question;
   return openSurface({
-    ...{ channel: channelOf(world, asked), turnId, head: headOf(asked), isPrivate, isCrowded, ...before },
-    created: life.created,
-    isWithdrawn() {
-      asked.isAbandoned = asked.isWithdrawn;
-      return asked.isWithdrawn;
+    ...{ channel: channelOf(world, asked), turnId, head: headOf(asked), isByMessage: asked.isByMessage },
+    ...{ isPrivate, isCrowded, ...showing },
+    abandon() {
+      asked.isAbandoned = true;
     },
     allow: (urgency, signal) => (isCrowded && urgency === 'preview' ? after(900, signal) : Promise.resolve()),
     request: (name, effect) => request(world, life, `${name} of ${turnId}`, effect),
-    moved,
   });
 }
 

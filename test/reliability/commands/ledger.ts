@@ -1,6 +1,6 @@
 import type { StoreFailure } from '../../../src/errors.js';
 import type { Question } from '../../../src/question.js';
-import { FORBIDDEN } from './channel.js';
+import { FORBIDDEN, type Posted } from './channel.js';
 
 /** How the model takes a question. */
 export type Mood = 'well' | 'length' | 'filtered' | 'breaks' | 'busy' | 'stalls' | 'too-long' | 'bug';
@@ -14,8 +14,10 @@ export interface Asking {
   readonly lines: number;
   /** Whether a part of its answer is not let through. */
   readonly isUnfit: boolean;
-  /** Whether a message asks it, and not a command. */
+  /** Whether a message asks it, and not a command or a button. */
   readonly isByMessage: boolean;
+  /** The message whose button asks it, if one does. */
+  readonly pressed?: Posted;
 }
 
 /** A question that was asked, and what has come to pass with it. */
@@ -45,6 +47,8 @@ export interface Asked extends Asking {
   isAbandoned: boolean;
   /** Whether somebody has deleted a part of its answer. */
   isSpoilt: boolean;
+  /** Whether a mark on it says that it is left out. */
+  isMarked: boolean;
 }
 
 /** A reset that has been asked for, and may have happened or not. */
@@ -83,7 +87,7 @@ export const newAsked = (asking: Asking, at: number): Asked => ({
   ...asking,
   ...{ at, attempts: 0, finish: 'stop', mayEnd: new Set(), heard: undefined, excuse: 'nobody has heard it' },
   ...{ mustBeRefused: false, isTurnedAway: false, isToldElse: false, isForgotten: false },
-  ...{ isWithdrawn: false, isAbandoned: false, isSpoilt: false },
+  ...{ isWithdrawn: false, isAbandoned: false, isSpoilt: false, isMarked: false },
 });
 
 /** What the model says to a question. */

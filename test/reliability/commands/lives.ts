@@ -6,7 +6,7 @@ import { counted, silent } from '../../fakes.js';
 import { nextEvent, settle, stopTime } from './clock.js';
 import { openFromOutside } from './disk.js';
 import { limits, wake } from './front.js';
-import { reaches } from './ledger.js';
+import { type Asked, reaches } from './ledger.js';
 import { createModel } from './model.js';
 import { type Doom, die, fault, type Life, outgoing, tell, type World } from './world.js';
 
@@ -20,8 +20,8 @@ const ENDLESS = 20_000;
 export function start(world: World, doom?: Doom): void {
   const store = openStore(world.path);
   const life: Life = {
-    ...{ inHand: new Map(), created: new Map(), onTheWay: new Set(), running: new Set(), owed: [] },
-    ...{ doom, callsLeft: doom?.calls ?? 0, isDead: false, isClosing: false, isMarred: false },
+    ...{ inHand: new Map(), reading: new Map(), refused: new Map(), onTheWay: new Set(), running: new Set(), owed: [] },
+    ...{ doom, callsLeft: doom?.calls ?? 0, isDead: false, isListening: false, isClosing: false, isMarred: false },
     close: () => store.close(),
     chat: createChat({
       store: guarded(world, store, () => life),
@@ -133,8 +133,14 @@ async function onDisk(world: World, life: Life, { name, told, work }: Step): Pro
     failed(world, life, name, id, error);
     throw error;
   } finally {
-    if (asked && name === 'settle') life.inHand.delete(asked);
+    if (asked && name === 'settle') letGo(life, asked);
   }
+}
+
+/** A turn is over a moment after it has been settled. */
+function letGo({ inHand }: Life, asked: Asked): void {
+  if (inHand.has(asked)) inHand.set(asked, { isKnown: false });
+  settle().then(() => inHand.delete(asked));
 }
 
 function failed(world: World, life: Life, name: string, id: string, error: unknown): void {

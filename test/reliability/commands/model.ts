@@ -1,7 +1,7 @@
 import { failureOf, ModelError } from '../../../src/errors.js';
 import type { ChatMessage, Ending, Model } from '../../../src/model/model.js';
 import { checkPrompt } from './expectations.js';
-import { type Asked, answerTo, idIn, type Mood } from './ledger.js';
+import { type Asked, answerTo, idIn, type Mood, reaches } from './ledger.js';
 import { after, fault, type Life, outgoing, tell, type World } from './world.js';
 
 /** A model that answers each question as it is told to, and looks at what it is asked with. */
@@ -31,7 +31,9 @@ function lookAt(world: World, life: Life, asked: Asked, prompt: readonly ChatMes
   const isTaken = [...life.running].some(({ question }) => question.place.channelId === place.channelId);
   if (isTaken) fault(world, `${id} was asked while another answer was being written in its channel`);
   const state = world.disk.turn(id)?.state;
-  if (state !== 'open') fault(world, `${id} was asked though it was ${state ?? 'not on disk'}`);
+  // What a reset has ended is told so a moment later.
+  const isBeingReset = [...world.ledger.resets].some((reset) => reaches(reset, asked));
+  if (state !== 'open' && !isBeingReset) fault(world, `${id} was asked though it was ${state ?? 'not on disk'}`);
   checkPrompt(world.ledger, asked, prompt, world.disk.answered(asked.question));
 }
 

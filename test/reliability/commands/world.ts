@@ -7,7 +7,13 @@ import type { Channel } from './channel.js';
 import { type Disk, openFromOutside } from './disk.js';
 import { type Asked, type Ledger, newLedger } from './ledger.js';
 
-export const places: readonly Place[] = [{ channelId: 'c1' }, { channelId: 'c2' }, { channelId: 't1', parentId: 'c1' }];
+/** In the last one, the bot may write, but not read what was said before. */
+export const places: readonly Place[] = [
+  { channelId: 'c1' },
+  { channelId: 'c2' },
+  { channelId: 't1', parentId: 'c1' },
+  { channelId: 'unread' },
+];
 
 /** What becomes of a request: it, or its answer, may be lost on the way. */
 export type Fate = 'before' | 'after' | 'fine';
@@ -46,8 +52,10 @@ export interface Life {
   readonly chat: Chat;
   /** Questions that it has taken, or may have taken, and not let go of; and whether it knows who asked them. */
   readonly inHand: Map<Asked, { readonly isKnown: boolean }>;
-  /** By its nonce, the message that it has created. */
-  readonly created: Map<string, number>;
+  /** By its id, a channel in which it still looks for what it has missed: what comes there meanwhile waits. */
+  readonly reading: Map<string, Promise<void>>;
+  /** By its id, a channel in which it has just told a refusal in words, and until when that will do for others. */
+  readonly refused: Map<string, number>;
   /** What its requests will do when they arrive. */
   readonly onTheWay: Set<() => unknown>;
   /** What the model is being asked. */
@@ -57,6 +65,8 @@ export interface Life {
   doom: Doom | undefined;
   callsLeft: number;
   isDead: boolean;
+  /** Whether what happens comes to it: not before it has taken up what another has left. */
+  isListening: boolean;
   isClosing: boolean;
   /** Whether the disk has failed it. */
   isMarred: boolean;
@@ -65,7 +75,10 @@ export interface Life {
 }
 
 export function createWorld(folder: string, path: string): World {
-  const channels = places.map(({ channelId: id }): [string, Channel] => [id, { id, isGone: false, posted: [] }]);
+  const channels = places.map(({ channelId: id }): [string, Channel] => [
+    id,
+    { id, isReadable: id !== 'unread', isGone: false, posted: [], nonces: new Map() },
+  ]);
   return {
     ...{ folder, path, disk: openFromOutside(path), ledger: newLedger(), channels: new Map(channels) },
     trouble: { fates: [], failures: [], slow: 0, isCrowded: false },

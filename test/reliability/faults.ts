@@ -1,3 +1,4 @@
+import { split } from '../../src/split.js';
 import { topicIn } from './answers.js';
 import { attribute, begunAt, byChannel, cut, heard, isSame, pairs, settledAt } from './attribution.js';
 import type { Asked, Evidence, Reset, SeenMessage } from './evidence.js';
@@ -49,7 +50,7 @@ function faultsOfAnswer(evidence: Evidence, question: Asked, shown: readonly See
   const texts = shown.map(({ content }) => content);
   const { parts } = question;
   if (isSame(texts, parts) || (question.isUnheard && shown.length === 0)) return [];
-  if (isStopped(texts, parts) && mayBeStopped(evidence, question, shown)) return [];
+  if (isStopped(texts, question) && mayBeStopped(evidence, question, shown)) return [];
   if (question.way === 'private' && isKnownHole(evidence, shown, parts)) return [];
   return [faultWith(...nameFault(question, shown))];
 }
@@ -76,16 +77,23 @@ function difference(is: string, should: string): string {
 const stopNote = /(?:^|\n\n|\n-# )Stopped, because the conversation was reset\.(?:\n-# .*)*$/;
 
 /** Whether messages are the beginning of an answer, perhaps no more than what stands above it, and say that it was stopped. */
-export function isStopped(texts: readonly string[], parts: readonly string[]): boolean {
+function isStopped(texts: readonly string[], { head, answer, parts }: Asked): boolean {
   const last = texts.at(-1);
-  if (last === undefined || !stopNote.test(last) || texts.length > parts.length + 1) return false;
+  if (last === undefined || !stopNote.test(last)) return false;
   const rest = last.replace(stopNote, '');
   // A note that does not fit the last message stands in one of its own.
   const begun = rest === '' ? texts.slice(0, -1) : [...texts.slice(0, -1), rest];
-  const before = begun.slice(0, -1);
-  // What a cut left open is closed.
-  const cut = (begun.at(-1) ?? '').replace(/\n?`*$/, '');
-  return isSame(before, parts.slice(0, before.length)) && (parts[before.length] ?? '').startsWith(cut);
+  return isSame(begun, parts.slice(0, begun.length)) || isBeginning(begun, head + answer);
+}
+
+/** Whether a text that stops somewhere would stand in these messages: where it goes on, it may be cut at other places. */
+function isBeginning(begun: readonly string[], whole: string): boolean {
+  const tail = (begun.at(-1) ?? '').replace(/\n?`*$/, '').slice(-20);
+  for (let at = whole.indexOf(tail); at >= 0; at = whole.indexOf(tail, at + 1)) {
+    const texts = split(whole.slice(0, at + tail.length)).map(({ text }) => text);
+    if (isSame(texts, begun)) return true;
+  }
+  return false;
 }
 
 /** Whether a /reset in its channel can have met a question before its answer stood there. */

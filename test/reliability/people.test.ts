@@ -49,7 +49,9 @@ async function openSquare() {
   async function say({ name, nick, text, mentions = [] }: Said) {
     count += 1;
     const channel = guild.channel(`channel-${count}`);
-    const id = String(BigInt(channel.id) + 1n);
+    // There is a message to be answered; what the bot hears of it is another.
+    discord.faults.gateway.disturb({ event: 'MESSAGE_CREATE', copies: 0 });
+    const { id } = await ada.says(channel, 'What is it?');
     const author = {
       id: String(9_000_000 + count),
       username: `user${count}`,

@@ -4,7 +4,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { Sandbox } from '../discord/home.js';
 
 const program = fileURLToPath(new URL('../..', import.meta.url));
@@ -33,9 +33,12 @@ export function run(sandbox: Sandbox, { settings, before, by = [] }: RunOptions 
     cwd: mkdtempSync(join(tmpdir(), 'parley-run-')),
     env: { PATH: process.env.PATH, ...settingsFor(sandbox), ...settings },
   });
-  onTestFinished(() => void child.kill('SIGKILL'));
   let out = '';
   let err = '';
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+    expect(`${out}\n${err}`).not.toMatch(/\bWarning: |UnhandledPromiseRejection|"level":60/);
+  });
   child.stderr.on('data', (bytes) => {
     err += bytes;
   });

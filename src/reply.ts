@@ -97,7 +97,9 @@ export async function paintReply(
   const page = readPage(answer, surface.turnId);
   const shown = [...standing];
   const failed = new Set<number>();
-  const layOut = createLayout(surface, page, stopped, shown, standing);
+  /** How many messages stand there, or may: a create that failed may have taken effect. */
+  const countBegun = () => Math.max(shown.length, ...[...failed].map((index) => index + 1));
+  const layOut = createLayout(surface, page, stopped, countBegun, standing);
 
   /** What stands there from before a restart is not taken away for the beginning of what will stand there. */
   const isBehind = (index: number, { text }: Message) =>
@@ -208,7 +210,7 @@ function createLayout(
   surface: Surface,
   page: Page,
   stopped: AbortSignal,
-  shown: readonly string[],
+  countBegun: () => number,
   standing: readonly string[],
 ): () => readonly Message[] {
   const { head, maxMessages } = surface;
@@ -221,7 +223,7 @@ function createLayout(
     laidOutFor = state;
     if (!isBlank(page.text)) laidOut = withinMost(maxMessages, wellFormed(head + page.text), page);
     else laidOut = page.failure === undefined ? [] : withoutText(page, surface, standing);
-    if (isCutShort) laidOut = cutShort(laidOut, shown.length, explain(stopped.reason));
+    if (isCutShort) laidOut = cutShort(laidOut, countBegun(), explain(stopped.reason));
     return laidOut;
   };
 }

@@ -406,6 +406,26 @@ test('an answer that is stopped while its last message but one is being edited s
   expect(fake.messages[1]).toMatch(/-# Stopped, because the conversation was reset\.$/);
 });
 
+test('an answer that is stopped leaves no message behind whose creation got lost on its way back', async () => {
+  const stop = new AbortController();
+  const fake = fakeSurface();
+  const { create } = fake.surface;
+  const surface: Surface = {
+    ...fake.surface,
+    async create(index, message) {
+      if (fake.messages[index] === undefined) await create(index, message);
+      if (index !== 1 || stop.signal.aborted) return;
+      stop.abort(new Stopped('withdrawn'));
+      throw new Error('lost on the way back');
+    },
+  };
+  const lines = Array.from({ length: 40 }, (_, index) => `${index}.`.padEnd(120, 'x'));
+  await paint(pieces([lines.join('\n')], 0), surface, pace, stop.signal);
+  expect(fake.messages).toHaveLength(2);
+  expect(fake.messages[0]).not.toMatch(/Stopped/);
+  expect(fake.messages[1]).toMatch(/-# Stopped, because the question was deleted\.$/);
+});
+
 test('an answer that was stopped before it began says why', async () => {
   const stop = new AbortController();
   stop.abort(new Stopped('reset'));

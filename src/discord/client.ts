@@ -339,10 +339,14 @@ const makeInTime: RESTOptions['makeRequest'] = async (address, init) => {
   return Promise.race([send(address, init), late]);
 };
 
+/** Each use of a command has routes of its own, whose limits the library would remember for hours. In milliseconds. */
+const sweeping = { handlerSweepInterval: 60_000, hashSweepInterval: 300_000, hashLifetime: 1_200_000 };
+
 /** Requests are allowed where their urgency is known, and counted where they are sent. The library holds back none. */
 const countedBy = (pace: DiscordPace, apiUrl: string): Partial<RESTOptions> => ({
   api: apiUrl,
   globalRequestsPerSecond: Number.POSITIVE_INFINITY,
+  ...sweeping,
   async makeRequest(address, init) {
     if (isFollowUp(address, init.method)) return makeOnce(address, init);
     if (isCallback(address)) return makeInTime(address, init);

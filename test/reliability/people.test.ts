@@ -66,7 +66,8 @@ async function openSquare() {
     between.say(JSON.stringify({ op: 0, s: null, t: 'MESSAGE_CREATE', d: { ...template, ...message } }));
     const answer = () => discord.sees(ada, channel).filter((sent) => sent.author.id === app.id);
     await discord.until(() => answer().length > 0);
-    await expect.poll(() => readTurns(sandbox.databasePath).find((turn) => turn.id === id)?.address ?? null).toBe(null);
+    const address = () => readTurns(sandbox.databasePath).find((turn) => turn.id === id)?.address ?? null;
+    await expect.poll(address, { timeout: 20_000 }).toBe(null);
     return { id, channelId: channel.id, username: author.username, texts: answer().map(({ content }) => content) };
   }
 

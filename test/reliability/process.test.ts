@@ -12,7 +12,7 @@ const RESTARTED = '-# I am being restarted, and go on with this when I am back.'
 
 /** Resolves when the program no longer hears Discord: then it knows that it is to end. */
 const stopping = ({ log }: ReturnType<typeof run>) =>
-  expect.poll(() => log().map(({ msg }) => msg)).toContain('stopping');
+  expect.poll(() => log().map(({ msg }) => msg), { timeout: 20_000 }).toContain('stopping');
 
 test('SIGTERM: what can be finished is, and the next start goes on with the rest where it stands, in order', async () => {
   const sandbox = await openSandbox();
@@ -188,7 +188,9 @@ test.each([
     time.advance(11 * MINUTE);
     const bot = run(sandbox, { before: clock(0, jumpMs) });
     await bot.ready;
-    await expect.poll(() => bot.log().map(({ msg }) => msg)).toContain('slash commands registered');
+    await expect
+      .poll(() => bot.log().map(({ msg }) => msg), { timeout: 20_000 })
+      .toContain('slash commands registered');
     bot.kill('SIGUSR2');
     discord.faults.gateway.acceptsConnections = false;
     discord.faults.gateway.drop({ code: 4009 });

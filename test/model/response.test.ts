@@ -319,15 +319,20 @@ describe('a stream', () => {
     ],
   ];
 
+  /** The plain form is cut at every byte elsewhere. */
+  const step = import.meta.env.MODE === 'long' ? 1 : 3;
+
   test.each(forms)('%s is read, wherever its bytes are split', async (_, text) => {
     const bytes = Buffer.from(text);
     let at = 0;
     await using good = await serverThat((_, response) => {
       const cut = at;
-      at += 1;
+      at += step;
       response.writeHead(200, events).write(bytes.subarray(0, cut), () => response.end(bytes.subarray(cut)));
     });
-    const outcomes = await Promise.all(Array.from({ length: bytes.length }, () => hear({ baseUrl: good.baseUrl })));
+    const outcomes = await Promise.all(
+      Array.from({ length: Math.ceil(bytes.length / step) }, () => hear({ baseUrl: good.baseUrl })),
+    );
     for (const outcome of outcomes) expect(heard(outcome)).toEqual(['Hi', 'stop']);
   });
 

@@ -14,6 +14,10 @@ const RESTARTED = '-# I am being restarted, and go on with this when I am back.'
 const stopping = ({ log }: ReturnType<typeof run>) =>
   expect.poll(() => log().map(({ msg }) => msg), { timeout: 20_000 }).toContain('stopping');
 
+/** A start of the program takes its time: the short form does with one of several cases. */
+const inShort = <Case>(cases: readonly Case[]): readonly Case[] =>
+  import.meta.env.MODE === 'long' ? cases : cases.slice(0, 1);
+
 test('SIGTERM: what can be finished is, and the next start goes on with the rest where it stands, in order', async () => {
   const sandbox = await openSandbox();
   const { discord, model, app, ada, bob, general, garden } = sandbox;
@@ -116,10 +120,12 @@ const clock = (aheadMs: number, jumpMs = 0): string => `
   };
 `;
 
-test.each([
-  ['forward', HOUR],
-  ['back', -HOUR],
-])('a clock that jumps an hour %s while answers run costs none of them', async (_, jumpMs) => {
+test.each(
+  inShort([
+    ['forward', HOUR],
+    ['back', -HOUR],
+  ]),
+)('a clock that jumps an hour %s while answers run costs none of them', async (_, jumpMs) => {
   const sandbox = await openSandbox();
   const { discord, model, app, ada, bob, general, garden } = sandbox;
   const rest = gate();
@@ -147,10 +153,12 @@ test.each([
   expect(await bot.exit).toBe(0);
 });
 
-test.each([
-  ['ahead', HOUR],
-  ['behind', -HOUR],
-])(
+test.each(
+  inShort([
+    ['ahead', HOUR],
+    ['behind', -HOUR],
+  ]),
+)(
   'after SIGKILL, the next start finishes what was left a moment ago, with a clock that is an hour %s',
   async (_, aheadMs) => {
     const sandbox = await openSandbox();
@@ -172,10 +180,12 @@ test('what was left long ago is closed by a process whose clock is an hour behin
   expect(model.requests).toHaveLength(1);
 });
 
-test.each([
-  ['forward', HOUR],
-  ['back', -HOUR],
-])(
+test.each(
+  inShort([
+    ['forward', HOUR],
+    ['back', -HOUR],
+  ]),
+)(
   'a question that was missed is found, and an old one is not, by a process whose clock jumps an hour %s',
   async (_, jumpMs) => {
     const time = adjustableClock();

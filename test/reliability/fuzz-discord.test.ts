@@ -10,7 +10,7 @@ import { readTurns } from './evidence.js';
 import { type Garbling, garbled, garblings } from './garble.js';
 
 const isLong = import.meta.env.MODE === 'long';
-const long = { timeout: 240_000 };
+const long = { timeout: isLong ? 1_200_000 : 240_000 };
 
 /** So many cases, but no more than fit into two minutes; how many those were is the test's figure. */
 const cases = <Case>(task: { meta: TaskMeta }, short: number, most: number): fc.Parameters<Case> => ({

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { openSandbox, type Sandbox } from './discord/home.js';
 import { gate } from './fakes.js';
+import { settingsFor } from './reliability/run.js';
 
 const program = fileURLToPath(new URL('..', import.meta.url));
 
@@ -33,14 +34,6 @@ function run(settings: Readonly<Record<string, string>>) {
   });
   return { child, output, exit, ready: Promise.race([said, exit.then(() => {})]) };
 }
-
-const settingsFor = ({ discord, model, app, databasePath }: Sandbox) => ({
-  DISCORD_TOKEN: app.token,
-  DISCORD_API_URL: discord.url,
-  OPENAI_BASE_URL: model.url,
-  DATABASE_PATH: databasePath,
-  SYSTEM_PROMPT: 'Be brief.',
-});
 
 const answers = ({ discord, ada, app }: Sandbox, channel: { id: string }) =>
   discord.sees(ada, channel).filter(({ author }) => author.id === app.id);

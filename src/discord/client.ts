@@ -30,7 +30,6 @@ import { createInteractions } from './interaction.js';
 import { createMessages } from './message.js';
 import { createPace, type DiscordPace } from './pace.js';
 import { registerCommands } from './register.js';
-import { Unsure } from './surface.js';
 
 export interface DiscordSettings {
   readonly token: string;
@@ -325,16 +324,16 @@ const send: RESTOptions['makeRequest'] = async (address, init) => {
 /** The library repeats what failed; but a follow-up that took effect all the same would then stand there twice. */
 const makeOnce: RESTOptions['makeRequest'] = async (address, init) => {
   const response = await send(address, init).catch((cause: unknown) => {
-    throw new Unsure('No answer came.', { cause });
+    throw new Error('No answer came.', { cause });
   });
-  if (response.status >= 500) throw new Unsure(`The answer was ${response.status}.`);
+  if (response.status >= 500) throw new Error(`The answer was ${response.status}.`);
   return response;
 };
 
 /** A first response that is repeated after its time would be refused, and its question given up. */
 const makeInTime: RESTOptions['makeRequest'] = async (address, init) => {
   const late = delay(CALLBACK_MS, undefined, { ref: false }).then(() => {
-    throw new Unsure('No answer came in time.');
+    throw new Error('No answer came in time.');
   });
   return Promise.race([send(address, init), late]);
 };

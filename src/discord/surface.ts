@@ -30,11 +30,6 @@ export interface Means {
   moved(address: string): Promise<void>;
 }
 
-/** It is not known whether a request took effect that would take effect once more if it were repeated. */
-export class Unsure extends Error {
-  override name = 'Unsure';
-}
-
 export const surfaceAt = (address: Address, head: string, means: Means): Surface =>
   address.kind === 'message' ? messageSurface(address, means) : interactionSurface(address, head, means);
 
@@ -175,7 +170,7 @@ function interactionSurface(address: InteractionAddress, head: string, means: Me
       const query = new URLSearchParams({ wait: 'true' });
       return byToken(await rest.post(Routes.webhook(applicationId, token), { ...request, query, auth: false }));
     } catch (error) {
-      // Also where Discord's answer broke off, or could not be read.
+      // Whatever is no answer of Discord's: it may have taken effect.
       isUnsure = !(error instanceof DiscordAPIError);
       throw error;
     }

@@ -131,7 +131,7 @@ const readers: Readonly<Record<string, (node: Node) => Piece>> = {
 
 const piece = (node: Node): Piece => readers[text(node.type)]?.(node) ?? { kind: 'text', text: text(node.content) };
 
-/** A link goes to a place on the web; what has any other target is text. */
+/** A link goes to a place on the web; with a target elsewhere, it is text. */
 function link(node: Node): Piece {
   const url = text(node.target);
   if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return { kind: 'link', url, pieces: inside(node) };

@@ -1,28 +1,17 @@
 /// <reference types="vitest/import-meta" />
 import { GatewayDispatchEvents } from 'discord-api-types/v10';
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, onTestFinished, type TaskMeta, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import type { ModelRequest } from '../../src/sandbox/model/model.js';
 import { type HomeOptions, openSandbox, type Sandbox, startBot } from '../discord/home.js';
 import { gate } from '../fakes.js';
 import { type GatewayEvent, type RestAnswer, standBetween } from './between.js';
+import { cases } from './cases.js';
 import { readTurns } from './evidence.js';
 import { type Garbling, garbled, garblings } from './garble.js';
 
 const isLong = import.meta.env.MODE === 'long';
 const long = { timeout: isLong ? 1_200_000 : 240_000 };
-
-/** So many cases, but no more than fit into two minutes; how many those were is the test's figure. */
-const cases = <Case>(task: { meta: TaskMeta }, short: number, most: number): fc.Parameters<Case> => ({
-  numRuns: isLong ? most : short,
-  interruptAfterTimeLimit: 120_000,
-  // A case leaves traces in the program, so that a smaller one may well fail for another's sake.
-  endOnFailure: true,
-  reporter: (details) => {
-    task.meta.figures = { cases: details.numRuns };
-    if (details.failed) throw new Error(fc.defaultReportMessage(details), { cause: details.errorInstance });
-  },
-});
 
 /** What would have ended the program. */
 const uncaught: unknown[] = [];

@@ -1,24 +1,14 @@
 /// <reference types="vitest/import-meta" />
 import { performance } from 'node:perf_hooks';
 import fc from 'fast-check';
-import { describe, expect, onTestFinished, type TaskMeta, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { openStore } from '../../src/store.js';
 import { openSandbox, startBot } from '../discord/home.js';
 import { type GatewayEvent, standBetween } from './between.js';
+import { cases } from './cases.js';
 import { readTurns } from './evidence.js';
 
 const isLong = import.meta.env.MODE === 'long';
-
-/** So many cases, but no more than fit into two minutes; how many those were is the test's figure. */
-const cases = <Case>(task: { meta: TaskMeta }, short: number, most: number): fc.Parameters<Case> => ({
-  numRuns: isLong ? most : short,
-  interruptAfterTimeLimit: 120_000,
-  endOnFailure: true,
-  reporter: (details) => {
-    task.meta.figures = { cases: details.numRuns };
-    if (details.failed) throw new Error(fc.defaultReportMessage(details), { cause: details.errorInstance });
-  },
-});
 
 /** What somebody says, with what Discord says of them. */
 interface Said {

@@ -69,7 +69,8 @@ export function run(sandbox: Sandbox, { settings, before, by = [] }: RunOptions 
   };
 }
 
-const settingsFor = ({ discord, model, app, databasePath }: Sandbox) => ({
+/** What the program needs to be told to answer in a sandbox. */
+export const settingsFor = ({ discord, model, app, databasePath }: Sandbox) => ({
   DISCORD_TOKEN: app.token,
   DISCORD_API_URL: discord.url,
   OPENAI_BASE_URL: model.url,

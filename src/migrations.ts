@@ -75,4 +75,33 @@ export const migrations: readonly string[] = [
   ALTER TABLE channels ADD COLUMN direct_at INTEGER;
   CREATE INDEX direct_channels ON channels (direct_at) WHERE direct_at IS NOT NULL;
   `,
+  // What was said can be searched for. Whoever searches puts into the index what stands in `unindexed`; what is forgotten
+  // leaves it at once, also where a process of an older version forgets it, which knows none of this.
+  `
+  CREATE VIRTUAL TABLE said USING fts5 (question, answer, tokenize = 'ascii');
+  INSERT INTO said (said, rank) VALUES ('secure-delete', 1);
+
+  CREATE TABLE unindexed (seq INTEGER PRIMARY KEY) STRICT;
+  INSERT INTO unindexed SELECT seq FROM turns WHERE question IS NOT NULL;
+
+  CREATE TRIGGER turn_added AFTER INSERT ON turns WHEN new.question IS NOT NULL
+  BEGIN
+    INSERT INTO unindexed VALUES (new.seq);
+  END;
+
+  CREATE TRIGGER turn_changed AFTER UPDATE OF question, answer ON turns
+  BEGIN
+    DELETE FROM said WHERE rowid = new.seq;
+    DELETE FROM unindexed WHERE seq = new.seq;
+    INSERT INTO unindexed SELECT new.seq WHERE new.question IS NOT NULL;
+  END;
+
+  CREATE TRIGGER turn_deleted AFTER DELETE ON turns
+  BEGIN
+    DELETE FROM said WHERE rowid = old.seq;
+    DELETE FROM unindexed WHERE seq = old.seq;
+  END;
+
+  CREATE INDEX on_console ON turns (asked_at) WHERE channel_id GLOB 'console:*';
+  `,
 ];

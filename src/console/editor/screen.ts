@@ -1,0 +1,86 @@
+import type { Writable } from 'node:stream';
+import stringWidth from 'string-width';
+import { type Cell, type Line, placeAfter } from './line.js';
+
+/** Where people see it: `process.stdout`, or what stands in for it. */
+export interface Output extends Writable {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+/** The columns and rows of a terminal that doesn't tell, as VT100 had them. */
+export const sizeOf = ({ columns = 80, rows = 24 }: Output) => ({ columns, rows });
+
+const UP = (rows: number) => (rows > 0 ? `\x1b[${rows}A` : '');
+const CLEAR_BELOW = '\x1b[J';
+const CLEAR_ALL = '\x1b[H\x1b[2J';
+
+/** Columns between two names in a list. */
+const GAP = 2;
+
+/** Draws the line that is being edited, over what was drawn of it before. `more` stands before its rows but the first. */
+export function createScreen(output: Output, more: string) {
+  /** What stands on the screen up to the cursor, in the rows that the line has. */
+  let drawn = '';
+  /** How many rows that took. */
+  let drawnRows = 0;
+
+  const shown = (prompt: string, cells: readonly Cell[]): string =>
+    prompt + cells.map((cell) => (cell.shown === '\n' ? `\n${more}` : cell.shown)).join('');
+
+  const isFull = (text: string): boolean => placeAfter(text, sizeOf(output).columns).column === sizeOf(output).columns;
+  // A terminal goes on to the next row only with the next character, and then not all in the same way: so it is sent there.
+  const rows = (text: string): number => placeAfter(text, sizeOf(output).columns).row + (isFull(text) ? 1 : 0);
+  const written = (text: string): string => text.replaceAll('\n', '\r\n') + (isFull(text) ? '\r\n' : '');
+
+  /**
+   * Writes what stands before the cursor a second time to put the cursor there, because only the terminal knows how wide
+   * it shows an emoji. When its width has changed, some terminals have broken the line anew and some have not: the fewer
+   * rows count, so that at worst a row is left over, and nothing above is lost.
+   */
+  function draw(prompt: string, { cells, cursor }: Line): void {
+    const all = shown(prompt, cells);
+    const before = shown(prompt, cells.slice(0, cursor));
+    const again = before === all ? '' : `${UP(rows(all))}\r${written(before)}`;
+    output.write(`${UP(Math.min(drawnRows, rows(drawn)))}\r${CLEAR_BELOW}${written(all)}${again}`);
+    drawn = before;
+    drawnRows = rows(before);
+  }
+
+  function finish(prompt: string, line: Line): void {
+    draw(prompt, { ...line, cursor: line.cells.length });
+    if (!isFull(drawn)) output.write('\r\n');
+    drawn = '';
+  }
+
+  return {
+    draw,
+
+    /** Leaves the line as it is, and goes to a row of its own below it. */
+    finish,
+
+    /** Leaves the line as it is, with these names in columns below it. */
+    list(prompt: string, line: Line, names: readonly string[]): void {
+      finish(prompt, line);
+      const width = Math.max(...names.map((name) => stringWidth(name))) + GAP;
+      const perRow = Math.max(1, Math.floor(sizeOf(output).columns / width));
+      const ended = (name: string, index: number) =>
+        (index + 1) % perRow === 0 || index === names.length - 1
+          ? `${name}\r\n`
+          : name + ' '.repeat(width - stringWidth(name));
+      output.write(names.map(ended).join(''));
+    },
+
+    /** Clears the whole screen. */
+    clear(): void {
+      output.write(CLEAR_ALL);
+      drawn = '';
+    },
+
+    /** Takes the row of the cursor for an empty one: somebody else has written meanwhile. */
+    forget(): void {
+      drawn = '';
+    },
+  };
+}

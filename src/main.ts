@@ -1,10 +1,5 @@
-#!/usr/bin/env node
-import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
-import dotenv from 'dotenv';
-import { isForSandbox, readConfig, readSandboxConfig } from './config.js';
 import { Misuse } from './console/misuse.js';
 import { ConfigError, UserError } from './errors.js';
 import { loadTokenizer } from './tokens.js';
@@ -16,8 +11,15 @@ function stopAtOnce(error: unknown): never {
   process.exit(error instanceof Misuse ? 2 : 1);
 }
 
+/** Starts the bot, or without a token the sandbox. */
+async function startEither(): Promise<void> {
+  const { isForSandbox } = await import('./config.js');
+  await (isForSandbox(process.env) ? startSandbox('usual') : startBot());
+}
+
 /** Starts the bot. What the sandbox needs is never loaded for it, and the other way round. */
 async function startBot(): Promise<void> {
+  const { readConfig } = await import('./config.js');
   const config = readConfig(process.env);
   const { startBot: start } = await import('./bot.js');
   await start(config, stopAtOnce);
@@ -25,6 +27,7 @@ async function startBot(): Promise<void> {
 
 /** Starts a Discord of one's own, and this program again as the bot in it. */
 async function startSandbox(mode: 'usual' | 'offline' | 'only'): Promise<void> {
+  const { readSandboxConfig } = await import('./config.js');
   const config = readSandboxConfig(process.env);
   const { runSandbox } = await import('./sandbox/main.js');
   await runSandbox({
@@ -63,24 +66,26 @@ function commandLine(): Command {
     .description(
       'A Discord bot that talks with a language model, the same conversation in a terminal, and one question from a script.',
     )
-    .helpCommand(false)
-    // Before subcommands are made: they inherit it.
-    .exitOverride();
+    .helpCommand('help [command]', 'what a command can be told')
+    .hook('preAction', readSettings)
+    // Before subcommands are made: they inherit these.
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => console.log(text.trimEnd()) });
 
   const withModel = (command: Command): Command =>
     command
       .option('-m, --model <name>', 'the model to ask (OPENAI_MODEL)')
       .option('-t, --temperature <number>', 'how freely it answers, 0 to 2 (OPENAI_TEMPERATURE)')
       .option('--max-tokens <number>', 'the longest answer, in tokens (OPENAI_MAX_TOKENS)')
-      .option('--top-p <number>', 'the share of likely words that it chooses from (OPENAI_TOP_P)')
+      .option('--top-p <number>', 'the share of likely words that it chooses from, 0 to 1 (OPENAI_TOP_P)')
       .option('--frequency-penalty <number>', 'against saying the same often, -2 to 2 (OPENAI_FREQUENCY_PENALTY)')
       .option('--presence-penalty <number>', 'against coming back to the same, -2 to 2 (OPENAI_PRESENCE_PENALTY)')
       .option('--no-stream', 'wait for the whole answer (OPENAI_STREAM)');
 
   program
     .command('start')
-    .description('start the bot; without DISCORD_TOKEN, the sandbox')
-    .action(() => (isForSandbox(process.env) ? startSandbox('usual') : startBot()));
+    .description('start the bot; without DISCORD_TOKEN, the sandbox. Without a command, this is done')
+    .action(startEither);
 
   program
     .command('sandbox')
@@ -105,7 +110,7 @@ function commandLine(): Command {
       .description('one question, one answer on standard output; standard input is put before the question')
       .argument('[question...]')
       .option('-s, --system <text>', 'who the model is to be (SYSTEM_PROMPT)')
-      .option('-i, --image <file>', 'an image for the model to look at; may be given more than once', gather, [])
+      .option('-i, --image <file>', 'an image for the model to look at; may be given more than once', gather)
       .option('--json', 'the answer, model, finish reason and usage in the chat API’s own words'),
   ).action(async (words: string[], flags) => (await import('./console/ask.js')).runAsk(words, flags));
 
@@ -135,7 +140,7 @@ function commandLine(): Command {
   return program;
 }
 
-const gather = (value: string, before: readonly string[]): string[] => [...before, value];
+const gather = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 /** Without a word it starts; and the sandbox can be named by its options alone. */
 function withCommand(words: readonly string[]): readonly string[] {
@@ -144,18 +149,12 @@ function withCommand(words: readonly string[]): readonly string[] {
   return isSandbox ? ['sandbox', ...words.filter((word) => word !== '--sandbox')] : words;
 }
 
-/**
- * Reads `.env`: of the folder that it is run in, or else of the program's own, so that `parley` finds its settings and its
- * database from everywhere.
- */
-function readSettings(): void {
-  const own = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-  const isHere = existsSync('.env') || !existsSync(join(own, '.env'));
-  dotenv.config({ quiet: true, path: isHere ? '.env' : join(own, '.env') });
-  if (!isHere) process.env.DATABASE_PATH = resolve(own, process.env.DATABASE_PATH || 'data/parley.db');
+/** Reads `.env`. A mere `--help` needs none of it. */
+async function readSettings(): Promise<void> {
+  const { readSettingsFile } = await import('./settings-file.js');
+  readSettingsFile(process.env, process.cwd(), fileURLToPath(new URL('../..', import.meta.url)));
 }
 
-readSettings();
 try {
   await commandLine().parseAsync(withCommand(process.argv.slice(2)), { from: 'user' });
 } catch (error) {

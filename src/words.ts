@@ -1,3 +1,5 @@
+import { explain, ModelError, type ModelFailure } from './errors.js';
+
 /** What people read besides answers, in one language. Later languages, and what is said on Discord, join here. */
 export interface Words {
   /** Stands before what a person types. */
@@ -13,6 +15,10 @@ export interface Words {
   readonly thinking: string;
   readonly stopped: string;
   readonly againToLeave: string;
+  /** Stands below an answer that reached the limit of its length. */
+  readonly cutOff: string;
+  /** What became of a question that failed. */
+  explain(error: unknown): string;
   /** How a conversation begins: new, or gone on with. */
   greeting(name: string, exchanges: number): string;
   /** What is known of an answer: the model, tokens in and out where they were told, and seconds. */
@@ -31,6 +37,9 @@ const english: Words = {
   thinking: 'thinking',
   stopped: 'Stopped.',
   againToLeave: 'Press Ctrl-C again to leave.',
+  cutOff: 'The answer was cut off here: it reached the longest answer I am set to give.',
+  // Who asks on the console is who runs it.
+  explain: (error) => explain(error).replace(/ Whoever runs me [^.]*\./, ''),
   greeting: (name, exchanges) =>
     exchanges === 0
       ? `A new conversation, “${name}”. /help shows what you can do; quit leaves.`
@@ -39,6 +48,21 @@ const english: Words = {
     [model, tokens && `${tokens.prompt} + ${tokens.completion} tokens`, `${s.toFixed(1)} s`].filter(Boolean).join(', '),
   unknownCommand: (command) => `There is no command ${command}. /help lists them.`,
   textFor: (label) => `${label} (Ctrl-D changes nothing)`,
+};
+
+const chineseFailures: Readonly<Record<ModelFailure, string>> = {
+  key: '语言模型不接受我的密钥。请检查 OPENAI_API_KEY。',
+  forbidden: '语言模型拒绝了访问。请检查密钥的权限和地区。',
+  credit: '语言模型的余额已用完。',
+  model: '所设的语言模型在服务器上不存在。请检查 OPENAI_MODEL 和 OPENAI_BASE_URL。',
+  busy: '语言模型现在太忙。请稍后再试。',
+  trouble: '语言模型那边出了故障。请稍后再试。',
+  connection: '与语言模型的连接断了。请稍后再试。',
+  stalled: '语言模型没有再发来任何内容。请稍后再试。',
+  filtered: '语言模型的内容过滤器拦下了这个回答。',
+  'too-long': '内容太长，语言模型一次读不完。请少问一些。',
+  empty: '语言模型给出了空的回答。请再试一次，或换个说法。',
+  rejected: '语言模型不接受这个请求。',
 };
 
 const chinese: Words = {
@@ -50,6 +74,8 @@ const chinese: Words = {
   thinking: '思考中',
   stopped: '已停止。',
   againToLeave: '再按一次 Ctrl-C 退出。',
+  cutOff: '回答在此中断：已达到所设的最大长度。',
+  explain: (error) => (error instanceof ModelError ? chineseFailures[error.failure] : explain(error)),
   greeting: (name, exchanges) =>
     exchanges === 0
       ? `新的对话“${name}”。输入 /help 查看用法，quit 退出。`

@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,9 +11,10 @@ import { settingsFor } from './reliability/run.js';
 
 const program = fileURLToPath(new URL('..', import.meta.url));
 
-/** The program as `node .` starts it, in a folder of its own, with these settings and nothing else. */
-function run(settings: Readonly<Record<string, string>>) {
+/** The program as `node .` starts it, in a folder of its own, with these settings, those of a `.env`, and nothing else. */
+function run(settings: Readonly<Record<string, string>>, settingsFile = '') {
   const cwd = mkdtempSync(join(tmpdir(), 'parley-run-'));
+  writeFileSync(join(cwd, '.env'), settingsFile);
   const child = spawn(process.execPath, [program], { cwd, env: { PATH: process.env.PATH, ...settings } });
   onTestFinished(() => void child.kill('SIGKILL'));
   const output = { out: '', err: '' };
@@ -90,8 +91,8 @@ test('it prints who it is, and an invite with the least permissions', async () =
   );
 });
 
-test('faulty settings are told by name, a line each, and the exit code is 1', async () => {
-  const { output, exit } = run({ NODE_ENV: 'production', OPENAI_TEMPERATURE: 'hot', LOG_LEVEL: 'loud' });
+test('faulty settings of the environment and of .env are told by name, a line each, and the exit code is 1', async () => {
+  const { output, exit } = run({ NODE_ENV: 'production', OPENAI_TEMPERATURE: 'hot' }, 'LOG_LEVEL=loud\n');
   expect(await exit).toBe(1);
   const names = output.err
     .trim()
@@ -216,4 +217,57 @@ test('a second signal ends it at once', async () => {
   child.kill('SIGTERM');
   await exit;
   expect(child.signalCode).toBe('SIGTERM');
+});
+
+const launcher = join(program, 'parley.js');
+
+/** What came of `parley` as `npm link` and `npx` start it. */
+const parley = (words: readonly string[], more: NodeJS.ProcessEnv = {}, file = launcher) =>
+  new Promise<{ code: unknown; out: string; err: string }>((resolve) => {
+    const env = { PATH: process.env.PATH, DATABASE_PATH: ':memory:', OPENAI_BASE_URL: 'http://127.0.0.1:9', ...more };
+    const child = execFile(file, words, { env }, (error, out, err) => resolve({ code: error?.code ?? 0, out, err }));
+    child.stdin?.end();
+  });
+
+/** Has Node tell each module that it loads on standard error. */
+const tellLoads = (() => {
+  const hook = `import { writeSync } from 'node:fs';
+    export const load = (url, context, next) => (writeSync(2, 'loads ' + url + '\\n'), next(url, context));`;
+  const address = (code: string) => `data:text/javascript,${encodeURIComponent(code)}`;
+  return `--import=${address(`import { register } from 'node:module'; register(${JSON.stringify(address(hook))});`)}`;
+})();
+
+const packagesIn = (told: string): string[] => [
+  ...new Set([...told.matchAll(/^loads .*\/node_modules\/([^/]+)/gm)].map(([, name = '']) => name)),
+];
+
+test('a command loads what it needs: the help nothing, the history no model, a question no store', async () => {
+  const commands = [['--help'], ['history'], ['ask']];
+  const runs = await Promise.all(commands.map((words) => parley(words, { NODE_OPTIONS: tellLoads })));
+  expect(runs.map(({ code }) => code)).toEqual([0, 0, 2]);
+  const [help = [], history = [], ask = []] = runs.map(({ err }) => packagesIn(err));
+  expect(help).toEqual(['commander']);
+  expect(history).toContain('better-sqlite3');
+  expect(ask).toContain('openai');
+  const foreign = ['discord.js', 'gpt-tokenizer', 'fastify', 'pino'];
+  expect(history.filter((name) => ['openai', ...foreign].includes(name))).toEqual([]);
+  expect(ask.filter((name) => ['better-sqlite3', ...foreign].includes(name))).toEqual([]);
+  expect(runs[0]?.out).toMatch(/^Usage: parley .*^ {2}ask .*^ {2}help /ms);
+});
+
+test('a command that there is not is answered with the one that was meant, and the exit code is 2', async () => {
+  expect(await parley(['aks', 'hi'])).toEqual({
+    code: 2,
+    out: '',
+    err: expect.stringMatching(/'aks'.*\n.*mean ask\?/),
+  });
+});
+
+test('before the first build it says what is to be done', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-unbuilt-'));
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  copyFileSync(launcher, join(folder, 'parley.js'));
+  const { code, out, err } = await parley(['--help'], {}, join(folder, 'parley.js'));
+  expect({ code, out }).toEqual({ code: 1, out: '' });
+  expect(err).toMatch(/^Parley is not built yet: run “npm run build”[^\n]*\n$/);
 });

@@ -1,11 +1,11 @@
-import { readFile, stat } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
+import { createReadStream } from 'node:fs';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { modelSettings } from '../config.js';
-import { explain, ModelError, Stopped } from '../errors.js';
+import { ModelError, UserError } from '../errors.js';
 import { createModel, type Ending, type ImagePart, type LookingModel, type Message } from '../model/model.js';
-import { createRenderer, disarm } from './markdown.js';
+import { systemLanguage, wordsFor } from '../words.js';
 import { Misuse } from './misuse.js';
+import { endWithReader, openPage, tellFailure } from './page.js';
 import { type ModelFlags, readFlags } from './settings.js';
 
 /** One question from a command line. */
@@ -19,7 +19,7 @@ export interface Asking {
 }
 
 /**
- * Asks one question, and writes its answer as it comes, and nothing else.
+ * Asks one question, and writes its answer as it comes, and nothing else. Returns how it ended.
  *
  * @throws what the model throws, or the signal's reason; what had come by then has been written
  */
@@ -27,7 +27,7 @@ export async function askOnce(
   { model, systemPrompt, prompt, images, asJson }: Asking,
   write: (piece: string) => void,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Ending> {
   const content = images.length === 0 ? prompt : [{ type: 'text' as const, text: prompt }, ...images];
   const messages: Message[] = [
     ...(systemPrompt === '' ? [] : [{ role: 'system' as const, content: systemPrompt }]),
@@ -40,7 +40,7 @@ export async function askOnce(
     if (piece.done) {
       if (asJson) write(`${JSON.stringify(completionOf(whole, piece.value), undefined, 2)}\n`);
       if (piece.value.finish === 'content_filter') throw new ModelError('filtered');
-      return;
+      return piece.value;
     }
     whole += piece.value;
     if (!asJson) write(piece.value);
@@ -62,13 +62,47 @@ const completionOf = (content: string, { model, finish, usage }: Ending) => ({
   }),
 });
 
-/** What is asked: the material that comes by standard input, if any does, and then the words. */
+/** No model reads as much, in bytes. What goes on for ever is no question. */
+const LONGEST_INPUT = 100 * 1024 * 1024;
+
+/**
+ * What is asked: the material that comes by standard input, if any does, and then the words.
+ *
+ * @throws {Misuse} when nothing is asked, or the material is no text, endless or not to be read, as when `signal` is aborted
+ */
 export async function promptOf(
   words: readonly string[],
   input: Readable & { readonly isTTY?: boolean },
+  signal: AbortSignal,
 ): Promise<string> {
-  const material = input.isTTY ? '' : (await text(input)).trimEnd();
-  return [material, words.join(' ').trim()].filter(Boolean).join('\n\n');
+  const material = input.isTTY ? '' : (await textOf(addAbortSignal(signal, input))).trimEnd();
+  const prompt = [material, words.join(' ').trim()].filter(Boolean).join('\n\n');
+  if (prompt === '') throw new Misuse('There is no question: write one behind “ask”, or pipe one in.');
+  return prompt;
+}
+
+async function textOf(input: AsyncIterable<Buffer>): Promise<string> {
+  const bytes = await bytesOf(input, 'Standard input', LONGEST_INPUT);
+  // As grep and git tell it. Other bytes that are no UTF-8 may well stand in a text.
+  if (bytes.includes(0)) throw new Misuse('Standard input is no text. The model looks at an image with --image.');
+  return new TextDecoder().decode(bytes);
+}
+
+async function bytesOf(input: AsyncIterable<Buffer>, what: string, most: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let left = most;
+  try {
+    for await (const piece of input) {
+      pieces.push(piece);
+      left -= piece.length;
+      if (left < 0) break;
+    }
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? error.code : error;
+    throw new Misuse(`${what} can’t be read (${reason}).`, { cause: error });
+  }
+  if (left < 0) throw new Misuse(`${what} is larger than ${most / 1024 / 1024} MB.`);
+  return Buffer.concat(pieces);
 }
 
 /** What the chat API takes in one image, in bytes, as other servers have it too. */
@@ -88,88 +122,41 @@ const kinds: readonly (readonly [type: string, begins: RegExp])[] = [
  * @throws {Misuse} when the file can't be read, is too large, or is no image that chat APIs take
  */
 export async function readImage(path: string): Promise<ImagePart> {
-  const bytes = await readWithin(path, LARGEST_IMAGE);
+  const bytes = await bytesOf(createReadStream(path), path, LARGEST_IMAGE);
   const head = bytes.subarray(0, 16).toString('latin1');
   const type = kinds.find(([, begins]) => begins.test(head))?.[0];
   if (!type) throw new Misuse(`${path} is no PNG, JPEG, GIF or WebP image.`);
   return { type: 'image_url', image_url: { url: `data:${type};base64,${bytes.toString('base64')}` } };
 }
 
-async function readWithin(path: string, most: number): Promise<Buffer> {
-  try {
-    const { size } = await stat(path);
-    if (size <= most) return await readFile(path);
-  } catch (error) {
-    throw new Misuse(`${path} can’t be read (${error instanceof Error && 'code' in error ? error.code : error}).`, {
-      cause: error,
-    });
-  }
-  throw new Misuse(`${path} is larger than ${most / 1024 / 1024} MB.`);
-}
-
-/** Whoever reads the answer has read enough of it. */
-class Closed extends Error {
-  override name = 'Closed';
-}
-
 export interface AskFlags extends ModelFlags {
   readonly system?: string;
-  readonly image: readonly string[];
+  readonly image?: readonly string[];
   readonly json?: true;
 }
 
 /** `parley ask`: the exit code tells the outcome, 0 or 1 for a failure of the model, 130 when it was stopped. */
-export async function runAsk(words: readonly string[], flags: AskFlags): Promise<void> {
-  const config = readFlags(flags, process.env);
-  const images = await Promise.all(flags.image.map(readImage));
-  const prompt = await promptOf(words, process.stdin);
-  if (prompt === '') throw new Misuse('There is no question: write one behind “ask”, or pipe one in.');
-  const { stdout } = process;
-  const model = createModel(modelSettings(config));
+export async function runAsk(spoken: readonly string[], flags: AskFlags): Promise<void> {
   const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort(new Stopped('reset')));
-  stdout.on('error', () => stop.abort(new Closed()));
-  const page = openPage(stdout, flags.json === true);
+  process.once('SIGINT', () => stop.abort());
+  endWithReader();
+  const asJson = flags.json === true;
+  const page = openPage(process.stdout, asJson);
+  const words = wordsFor(systemLanguage(process.env));
+  const config = readFlags(flags, process.env);
+  const systemPrompt = flags.system ?? config.SYSTEM_PROMPT;
+  const model = createModel(modelSettings(config));
   try {
-    const systemPrompt = flags.system ?? config.SYSTEM_PROMPT;
-    await askOnce({ model, systemPrompt, prompt, images, asJson: flags.json === true }, page.write, stop.signal);
+    const images = await Promise.all((flags.image ?? []).map(readImage));
+    const prompt = await promptOf(spoken, process.stdin, stop.signal);
+    const asking = { model, systemPrompt, prompt, images, asJson };
+    const { finish } = await askOnce(asking, page.write, stop.signal);
     page.end();
+    if (finish === 'length' && !asJson) console.error(words.cutOff);
   } catch (error) {
-    if (error instanceof Closed) return;
     page.end();
-    if (!(error instanceof Stopped)) console.error(explain(error));
-    process.exitCode = error instanceof Stopped ? 130 : 1;
+    if (!stop.signal.aborted && !(error instanceof UserError)) throw error;
+    if (!stop.signal.aborted) console.error(tellFailure(error, words, config.OPENAI_API_KEY));
+    process.exitCode = stop.signal.aborted ? 130 : 1;
   }
-}
-
-/** Ends the program without a word when whoever reads its output has read enough. */
-export function endWithReader(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
-  });
-}
-
-/**
- * Where an answer is written: readable in a terminal, or plain, though harmless even then; and as it is anywhere else.
- * It ends with the end of a line.
- */
-export function openPage(output: NodeJS.WriteStream, isPlain: boolean, column = 0) {
-  const renderer =
-    output.isTTY && !isPlain
-      ? createRenderer({ columns: () => output.columns || 80, isColoured: output.hasColors(), column })
-      : undefined;
-  let last = '\n';
-  const put = (text: string) => {
-    if (text === '') return;
-    last = text.at(-1) ?? last;
-    output.write(text);
-  };
-  return {
-    write: (piece: string): void => put(renderer ? renderer.write(piece) : output.isTTY ? disarm(piece) : piece),
-    end(): void {
-      if (renderer) put(renderer.end());
-      if (last !== '\n') put('\n');
-    },
-  };
 }

@@ -4,7 +4,7 @@ import stringWidth from 'string-width';
 import { type Audience, type Chat, createChat } from '../chat.js';
 import { type Action, actionsOf, type Command, loadCommands, type TextOption, type Use } from '../command.js';
 import { type ConsoleConfig, modelSettings } from '../config.js';
-import { explain, Stopped, UserError } from '../errors.js';
+import { Stopped, UserError } from '../errors.js';
 import { consoleChannel, type History, openHistory } from '../history.js';
 import { createLog } from '../log.js';
 import { createModel, type Ending, type Model } from '../model/model.js';
@@ -12,11 +12,11 @@ import type { Place, Speaker } from '../question.js';
 import { openStore } from '../store.js';
 import { loadTokenizer } from '../tokens.js';
 import { systemLanguage, type Words, wordsFor } from '../words.js';
-import { endWithReader, openPage } from './ask.js';
 import { type Editor, openEditor } from './editor/editor.js';
 import type { Entry } from './editor/entry.js';
 import { disarm } from './markdown.js';
 import { Misuse } from './misuse.js';
+import { endWithReader, openPage, tellFailure } from './page.js';
 import { type ModelFlags, readFlags } from './settings.js';
 
 export interface ChatFlags extends ModelFlags {
@@ -141,7 +141,7 @@ async function talk(desk: Desk, afterAnswer: () => void): Promise<number> {
     if (isGoodbye(entry)) return 0;
     await answer(desk, entry, afterAnswer).catch((error) => {
       hasFailed = true;
-      console.error(explain(error));
+      console.error(tellFailure(error, desk.words, process.env.OPENAI_API_KEY));
     });
   }
 }

@@ -12,9 +12,9 @@ import {
   openHistory,
   type PastExchange,
 } from '../history.js';
-import { endWithReader, openPage } from './ask.js';
 import { disarm } from './markdown.js';
 import { Misuse } from './misuse.js';
+import { endWithReader, openPage } from './page.js';
 
 const formats = ['text', 'json', 'markdown'] as const;
 type Format = (typeof formats)[number];

@@ -368,25 +368,42 @@ const complaints = (log: string): string[] =>
 
 test('for the same conversation the chat API receives the same bytes from the console and from Discord, apart from who speaks', async () => {
   const sandbox = await openSandbox();
+  const { ada: person, app, discord, general } = sandbox;
   const { bodies, url } = await recordingModel();
   const settings = {
     ...settingsFor(url, sandbox.databasePath),
     ...{ OPENAI_TEMPERATURE: '0.5', OPENAI_MAX_TOKENS: '300', OPENAI_FREQUENCY_PENALTY: '0.1' },
   };
-  const questions = ['Who are you?', '```js\nlet a = "b";\n\n> quoted\n```\n**你好** 🙂', '@ada (Ada): | really?'];
+  const answers = () => discord.sees(person, general).filter(({ content }) => content.startsWith('Answer'));
+  const says = async (text: string, told: Parameters<typeof person.says>[2] = {}) => {
+    const before = answers().length;
+    await person.says(general, `${app.mention} ${text}`, told);
+    await discord.until(() => answers().length > before);
+  };
   await startBot(sandbox, settings);
-  for (const [index, text] of questions.entries()) {
-    await sandbox.ada.says(sandbox.general, `${sandbox.app.mention} ${text}`);
-    await sandbox.discord.until(() => answersIn(sandbox).length === index + 1);
-  }
-  const input = questions.map((text) => `"""${text}"""\n`).join('');
-  expect(await outcome(['chat'], settings, input)).toMatchObject({ code: 0, err: '' });
-  const speakers = (body: string) => body.match(/(?<="content":")@[^"\\]*:(?=\\n\| )/g);
+  await discord.until(() => app.commands().length > 0);
+  const role = await person.invokes(app, general, 'system set', { text: 'Rhyme “well”.' });
+  await discord.until(() => role.state === 'answered');
+  const questions = ['Who are you?', '```js\nlet a = "b";\n\n> quoted\n```\n**你好** 🙂', '@ada (Ada): | really?'];
+  for (const text of questions) await says(text);
+  const last = answers().at(-1);
+  await says('Why this?', last && { replyTo: last });
+
+  const blocks = questions.map((text) => `"""${text}"""\n`).join('');
+  const console = await outcome(['chat', '--channel', general.id], settings, `And now?\n/reset\n${blocks}`);
+  expect(console).toMatchObject({ code: 0, err: '' });
+  await says('And now?');
+  expect(bodies).toHaveLength(9);
+  const [afresh, continued] = [bodies.slice(5, 8), bodies[4] ?? ''];
   const anonymous = (body = '') => body.replaceAll(/(?<="content":")@[^"\\]*:(?=\\n\| )/g, '@somebody:');
-  expect(bodies).toHaveLength(6);
-  expect(bodies.slice(3).map(anonymous)).toEqual(bodies.slice(0, 3).map(anonymous));
-  expect(speakers(bodies[2] ?? '')).toEqual(Array(3).fill('@ada (Ada):'));
-  expect(speakers(bodies[5] ?? '')).toEqual(Array(3).fill(SPEAKER));
+  const speakers = (body = '') => body.match(/(?<="content":")@[^"\\]*(?=\\n[|>] )/g);
+  expect(afresh.map(anonymous)).toEqual(bodies.slice(0, 3).map(anonymous));
+  expect(anonymous(continued)).toBe(anonymous(bodies[8]));
+  expect(speakers(afresh[2])).toEqual(Array(3).fill(SPEAKER));
+  const inChannel = [...Array(3).fill('@ada (Ada):'), '@ada (Ada) replies to this message from you:'];
+  expect(speakers(bodies[8])).toEqual([...inChannel, '@ada (Ada):']);
+  expect(speakers(continued)).toEqual([...inChannel, SPEAKER]);
+  expect(JSON.parse(continued).messages[0].content).toMatch(/\nRhyme “well”\.$/);
 });
 
 test('the console works on the file while a bot starts on it, answers, and stops', async () => {

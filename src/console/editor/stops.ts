@@ -6,10 +6,14 @@ export interface Work {
   leave(): void;
 }
 
+/** So soon after the Ctrl-C that stopped something another one means to leave. */
+const AGAIN_MS = 3000;
+
 /** Brings Ctrl-C to the work that is being done, also one that came just before the work began. */
 export function createStops() {
   let work: Work | undefined;
   let presses = 0;
+  let pressed = 0;
   const tell = (press: number) => (press === 1 ? work?.stop() : work?.leave());
   return {
     begin(next: Work): void {
@@ -18,12 +22,15 @@ export function createStops() {
     },
     press(): void {
       presses += 1;
+      pressed = performance.now();
       tell(presses);
     },
-    /** The work is over. */
-    reset(): void {
+    /** The work is over. Returns the moment until which one more press means to leave. */
+    reset(): number {
+      const until = presses > 0 ? pressed + AGAIN_MS : 0;
       work = undefined;
       presses = 0;
+      return until;
     },
   };
 }

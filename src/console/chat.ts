@@ -91,7 +91,9 @@ function openExit(end: () => void) {
     leave(error.code === 'EPIPE' ? 0 : 1);
   });
   // As the shell tells of a program that the signal ended.
-  process.on('SIGTERM', () => leave(143)).on('SIGHUP', () => leave(129));
+  process.on('SIGTERM', () => leave(143));
+  // Elsewhere nohup may have it ignored.
+  if (process.stdin.isTTY) process.on('SIGHUP', () => leave(129));
   return {
     leave,
     /** The exit code, once it is left. */
@@ -279,7 +281,11 @@ function readCommand(commands: readonly Command[], line: string): Typed | undefi
 
 async function useCommand(desk: Desk, line: string, afterAnswer: () => void): Promise<void> {
   const typed = readCommand(desk.commands, line);
-  if (!typed) throw new UserError(desk.words.unknownCommand(line.split(' ', 1)[0] ?? line));
+  if (!typed) {
+    // The name of several commands is none.
+    const meant = completions(desk.commands, `${line} `).map((one) => one.trim());
+    throw new UserError(meant.join('  ') || desk.words.unknownCommand(line.split(' ', 1)[0] ?? line));
+  }
   const { chat, commands, place, speaker } = desk;
   const option = typed.action.options?.find((one): one is TextOption => one.type === 'text');
   const text = typed.rest || (option?.form && (await askFor(desk, option.form)));

@@ -119,6 +119,8 @@ describe.skipIf(noTerminal !== undefined)(noTerminal ? `in a terminal (${noTermi
     await terminal.until(/Forgotten: 1 exchange\. The next question starts afresh\.\nYou:$/);
     terminal.type('/resett now\r');
     await terminal.until(/There is no command \/resett\. \/help lists them\.\nYou:$/);
+    terminal.type('/system\r');
+    await terminal.until(/You: \/system\n\/system set {2}\/system show {2}\/system clear\nYou:$/);
     terminal.type('/help\r');
     await terminal.until(
       /quit leaves\..*\/ask .*\/help .*\/reset .*\/system set .*\/system show .*\/system clear.*You:$/s,

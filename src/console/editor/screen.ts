@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
+import { stripVTControlCharacters } from 'node:util';
 import stringWidth from 'string-width';
-import { type Cell, type Line, placeAfter } from './line.js';
+import type { Cell, Line } from './line.js';
 
 /** Where people see it: `process.stdout`, or what stands in for it. */
 export interface Output extends Writable {
@@ -113,4 +114,35 @@ export function createScreen(output: Output, more: string) {
       drawn = '';
     },
   };
+}
+
+const characters = new Intl.Segmenter();
+
+/** Where a text ends on a screen. */
+export interface Place {
+  /** Rows below the one in which it began. */
+  readonly row: number;
+  /** Columns from the left; as many as the screen has, when the last of them is written in and nothing followed. */
+  readonly column: number;
+}
+
+/**
+ * Where a text ends that begins at the left of a screen of so many columns. A wide character that does not fit into what
+ * is left of a row goes to the next, as terminals do it. Colours take no room.
+ */
+export function placeAfter(text: string, columns: number): Place {
+  let row = 0;
+  let column = 0;
+  for (const { segment } of characters.segment(stripVTControlCharacters(text))) {
+    if (segment === '\n' || segment === '\r\n') {
+      row += 1;
+      column = 0;
+      continue;
+    }
+    const width = stringWidth(segment);
+    const fits = column + width <= columns;
+    row += fits ? 0 : 1;
+    column = fits ? column + width : width;
+  }
+  return { row, column };
 }

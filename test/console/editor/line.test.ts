@@ -10,9 +10,9 @@ import {
   insertText,
   type Line,
   moveRow,
-  placeAfter,
   textOf,
 } from '../../../src/console/editor/line.js';
+import { placeAfter } from '../../../src/console/editor/screen.js';
 
 const written = (text: string): Line => insertText(emptyLine, text);
 /** The text with the cursor in it. */

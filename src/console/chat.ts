@@ -63,7 +63,7 @@ export async function runChat(flags: ChatFlags): Promise<void> {
     chat.leave(place.channelId);
   });
   const desk: Desk = { chat, editor, exit, words, place, commands, name: 'Parley', speaker: speaker(), ...terminal() };
-  if (desk.isTerminal) console.log(words.greeting(name, exchanges));
+  if (desk.isTerminal) console.log(disarm(words.greeting(name, exchanges)));
   try {
     const code = await talk(desk, () => flags.verbose && tellSpent(desk, spent.last));
     process.exitCode = exit.code ?? code;
@@ -130,8 +130,17 @@ const chatSettings = (config: ConsoleConfig) => ({
 });
 
 function speaker(): Speaker {
-  const { username } = userInfo();
-  return { id: CONSOLE_ID, handle: username, name: username };
+  const name = userName();
+  return { id: CONSOLE_ID, handle: name, name };
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // In a container a user may have a number only.
+    return process.env.USER || 'user';
+  }
 }
 
 /**
@@ -182,7 +191,7 @@ async function talk(desk: Desk, afterAnswer: () => void): Promise<number> {
     if (entry.kind === 'end' || isGoodbye(entry)) return Number(hasFailed && !desk.isTerminal);
     await answer(desk, entry, afterAnswer).catch((error) => {
       hasFailed = true;
-      console.error(explain(error));
+      console.error(disarm(explain(error)));
     });
   }
 }
@@ -254,7 +263,11 @@ const FRAME_MS = 100;
 /** Shows that something is being done, in a line that is then empty again. */
 function spin(text: string) {
   let frame = 0;
-  const turn = () => process.stdout.write(`\r${text}${FRAMES[frame++ % FRAMES.length]}\u001b[K`);
+  const turn = () => {
+    // From a second row there is no way back.
+    const fits = stringWidth(text) + 1 < (process.stdout.columns || 80);
+    process.stdout.write(`\r${fits ? text : ''}${FRAMES[frame++ % FRAMES.length]}\u001b[K`);
+  };
   turn();
   const timer = setInterval(turn, FRAME_MS);
   return {

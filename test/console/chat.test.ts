@@ -1,6 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { text as textOf } from 'node:stream/consumers';
 import Database from 'better-sqlite3';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { chooseConversation } from '../../src/console/chat.js';
 import { Misuse } from '../../src/console/misuse.js';
 import { openHistory } from '../../src/history.js';
@@ -165,10 +170,16 @@ describe.skipIf(noTerminal !== undefined)(noTerminal ? `in a terminal (${noTermi
     terminal.press('ctrl-c');
     await terminal.until(/Parley: One\nStopped\.\nYou: ahead$/);
     expect(await (await model.request(0)).closed).toBe('hung up');
+    const before = terminal.written().length;
+    terminal.resize(12, 30);
+    // It has heard of it when it has drawn its line anew.
+    await vi.waitUntil(() => terminal.written().length > before, { timeout: 20_000 });
     terminal.type('?\r');
     await model.request(1);
+    await terminal.until(/You: ahead\?\n⠹$/);
     terminal.press('ctrl-c');
     await terminal.until(/You: ahead\?\nStopped\.\nYou:$/);
+    terminal.resize(100, 30);
     // Something turns until the first text comes, and leaves no trace.
     terminal.type('Well?\r');
     await terminal.until(/Parley: thinking ⠹$/);
@@ -284,6 +295,22 @@ test('between pipes SIGTERM and SIGINT end the answer and the program, and nothi
   };
   await Promise.all([endBy('SIGTERM', 143), endBy('SIGINT', 130)]);
 });
+
+test.skipIf(!existsSync('/dev/full'))(
+  'an answer that can’t be written is told in one line, and the exit code is 1',
+  async () => {
+    const { settings } = await openHome();
+    const full = openSync('/dev/full', 'w');
+    onTestFinished(() => closeSync(full));
+    const child = spawn(process.execPath, [program, 'chat'], {
+      ...{ cwd: newFolder(), env: { PATH: process.env.PATH, ...settings } },
+      stdio: ['pipe', full, 'pipe'],
+    });
+    child.stdin?.end('hi\n');
+    const [said, [code]] = await Promise.all([textOf(child.stderr ?? Readable.from([])), once(child, 'close')]);
+    expect({ code, said }).toEqual({ code: 1, said: expect.stringMatching(/^ENOSPC[^\n]+\n$/) });
+  },
+);
 
 test('a conversation that can’t be is misuse', async () => {
   const history = openHistory(join(newFolder(), 'parley.db'));

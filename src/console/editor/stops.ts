@@ -6,14 +6,13 @@ export interface Work {
   leave(): void;
 }
 
-/** So soon after the Ctrl-C that stopped something another one means to leave. */
+/** So soon after a Ctrl-C has stopped something another one means to leave. */
 const AGAIN_MS = 3000;
 
 /** Brings Ctrl-C to the work that is being done, also one that came just before the work began. */
 export function createStops() {
   let work: Work | undefined;
   let presses = 0;
-  let pressed = 0;
   const tell = (press: number) => (press === 1 ? work?.stop() : work?.leave());
   return {
     begin(next: Work): void {
@@ -22,12 +21,11 @@ export function createStops() {
     },
     press(): void {
       presses += 1;
-      pressed = performance.now();
       tell(presses);
     },
     /** The work is over. Returns the moment until which one more press means to leave. */
     reset(): number {
-      const until = presses > 0 ? pressed + AGAIN_MS : 0;
+      const until = presses > 0 ? performance.now() + AGAIN_MS : 0;
       work = undefined;
       presses = 0;
       return until;

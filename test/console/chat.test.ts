@@ -323,11 +323,6 @@ test('a conversation that can’t be is misuse', async () => {
   ] as const) {
     await expect(chooseConversation(flags, history)).rejects.toThrow(Misuse);
   }
-  const { model, settings } = await openHome();
-  const { code, out, err } = await outcome(['chat', '--continue'], settings, 'hi\n');
-  expect(err).toMatch(/^[^\n]+\n$/);
-  expect({ code, out }).toEqual({ code: 2, out: '' });
-  expect(model.requests).toHaveLength(0);
 });
 
 test('--channel goes on with a copy of a channel’s conversation, and the channel stays as it is', async () => {

@@ -16,13 +16,16 @@ import { type Editor, openEditor } from './editor/editor.js';
 import type { Entry } from './editor/entry.js';
 import { disarm } from './markdown.js';
 import { Misuse } from './misuse.js';
-import { endWithReader, openPage, tellFailure } from './page.js';
+import { IS_PLAIN, openPage, tellFailure } from './page.js';
 import { type ModelFlags, readFlags } from './settings.js';
 
-export interface ChatFlags extends ModelFlags {
+interface ConversationFlags {
   readonly continue?: true;
   readonly conversation?: string;
   readonly channel?: string;
+}
+
+export interface ChatFlags extends ModelFlags, ConversationFlags {
   readonly verbose?: true;
 }
 
@@ -36,7 +39,6 @@ const PAST_QUESTIONS = 500;
 export async function runChat(flags: ChatFlags): Promise<void> {
   const config = readFlags(flags, process.env);
   const words = wordsFor(systemLanguage(process.env));
-  endWithReader();
   const history = openHistory(config.DATABASE_PATH);
   const name = await chooseConversation(flags, history);
   // Not marked as direct: those are channels in which the bot looks for what it missed.
@@ -49,14 +51,19 @@ export async function runChat(flags: ChatFlags): Promise<void> {
   const chat = createChat({ ...chatSettings(config), store, model: spent.model, count: await loadTokenizer() });
   const commands = await loadCommands(new URL('../../commands/', import.meta.url));
   const editor = openEditor({
-    ...{ input: process.stdin, output: process.stdout, history: past, plain: process.env.TERM === 'dumb' },
+    ...{ input: process.stdin, output: process.stdout, history: past, plain: IS_PLAIN },
     words: { more: words.further, folded: words.folded, again: words.againToLeave },
     complete: (before) => completions(commands, before),
   });
-  const desk: Desk = { chat, editor, words, place, commands, name: 'Parley', speaker: speaker(), ...terminal() };
-  if (desk.isTerminal) console.log(words.greeting(name, exchanges));
+  const exit = openExit(() => {
+    editor.close();
+    chat.leave(place.channelId);
+  });
+  const desk: Desk = { chat, editor, exit, words, place, commands, name: 'Parley', speaker: speaker(), ...terminal() };
+  if (desk.isTerminal) console.log(disarm(words.greeting(name, exchanges)));
   try {
-    process.exitCode = await talk(desk, () => flags.verbose && tellSpent(desk, spent.last));
+    const code = await talk(desk, () => flags.verbose && tellSpent(desk, spent.last));
+    process.exitCode = exit.code ?? code;
   } finally {
     editor.close();
     await chat.close(0);
@@ -64,10 +71,40 @@ export async function runChat(flags: ChatFlags): Promise<void> {
   }
 }
 
+type Exit = ReturnType<typeof openExit>;
+
+/**
+ * What ends the conversation from outside: a reader who has read enough, a terminal that is closed, a signal. It `ends` what
+ * is being done, and the program ends by itself when that has ended, on disk too.
+ */
+function openExit(end: () => void) {
+  let code: number | undefined;
+  const leave = (by: number): void => {
+    code ??= by;
+    end();
+  };
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && code === undefined) console.error(error.message);
+    leave(error.code === 'EPIPE' ? 0 : 1);
+  });
+  // As the shell tells of a program that the signal ended.
+  process.on('SIGTERM', () => leave(143));
+  // Elsewhere nohup may have it ignored.
+  if (process.stdin.isTTY) process.on('SIGHUP', () => leave(129));
+  return {
+    leave,
+    /** The exit code, once it is left. */
+    get code(): number | undefined {
+      return code;
+    },
+  };
+}
+
 /** What a conversation is held with. */
 interface Desk {
   readonly chat: Chat;
   readonly editor: Editor;
+  readonly exit: Exit;
   readonly words: Words;
   readonly place: Place;
   readonly speaker: Speaker;
@@ -90,12 +127,25 @@ const chatSettings = (config: ConsoleConfig) => ({
 });
 
 function speaker(): Speaker {
-  const { username } = userInfo();
-  return { id: CONSOLE_ID, handle: username, name: username };
+  const name = userName();
+  return { id: CONSOLE_ID, handle: name, name };
 }
 
-/** A new conversation is called by the time at which it began. */
-async function chooseConversation(flags: ChatFlags, history: History): Promise<string> {
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // In a container a user may have a number only.
+    return process.env.USER || 'user';
+  }
+}
+
+/**
+ * The name of the conversation that is meant; a new one is called by the time at which it began.
+ *
+ * @throws {Misuse} when there is none, or none can be called so
+ */
+export async function chooseConversation(flags: ConversationFlags, history: History): Promise<string> {
   const { conversation, channel } = flags;
   if ([flags.continue, conversation, channel].filter((one) => one !== undefined).length > 1) {
     throw new Misuse('--continue, --conversation and --channel exclude one another.');
@@ -134,14 +184,11 @@ async function talk(desk: Desk, afterAnswer: () => void): Promise<number> {
   let hasFailed = false;
   for (;;) {
     const entry = await desk.editor.read(desk.words.you);
-    if (entry.kind === 'end') {
-      if (desk.isTerminal) console.log();
-      return entry.by === 'interrupt' ? 130 : Number(hasFailed && !desk.isTerminal);
-    }
-    if (isGoodbye(entry)) return 0;
+    if (entry.kind === 'end' && entry.by === 'interrupt') return 130;
+    if (entry.kind === 'end' || isGoodbye(entry)) return Number(hasFailed && !desk.isTerminal);
     await answer(desk, entry, afterAnswer).catch((error) => {
       hasFailed = true;
-      console.error(tellFailure(error, desk.words, process.env.OPENAI_API_KEY));
+      console.error(disarm(tellFailure(error, desk.words, process.env.OPENAI_API_KEY)));
     });
   }
 }
@@ -156,10 +203,12 @@ const answer = (desk: Desk, { kind, text }: Said, afterAnswer: () => void): Prom
 
 /** Asks a question, and shows its answer. */
 async function ask(desk: Desk, text: string, afterAnswer: () => void): Promise<void> {
-  const { chat, editor, words, place } = desk;
+  const { chat, editor, exit, words, place } = desk;
   const id = `console-${randomUUID()}`;
   const question = { id, place, speaker: desk.speaker, text, attachments: [], isPrivate: false };
-  editor.whileBusy({ stop: () => chat.withdraw(id), leave: () => leave(desk) });
+  const leave = () => exit.leave(130);
+  // Where nobody sits, nobody goes on with another question.
+  editor.whileBusy({ stop: process.stdin.isTTY ? () => chat.withdraw(id) : leave, leave });
   const audience: Audience = {
     waits() {},
     reply: (answer) => show(desk, answer),
@@ -172,20 +221,14 @@ async function ask(desk: Desk, text: string, afterAnswer: () => void): Promise<v
     afterAnswer();
   } catch (error) {
     if (!(error instanceof Stopped)) throw error;
-    console.error(words.stopped);
+    if (exit.code === undefined) console.error(words.stopped);
   }
-}
-
-/** Ends the program in the middle of an answer, below its last row. */
-function leave({ isTerminal }: Desk): never {
-  if (isTerminal) console.log();
-  process.exit(130);
 }
 
 /** Shows an answer as it comes, and what is to be said about it. What fails is thrown on. */
 async function show(desk: Desk, answer: Parameters<Audience['reply']>[0]): Promise<void> {
   const label = desk.isTerminal ? desk.words.answer(desk.name) : '';
-  const spinner = desk.isTerminal ? spin(`${label}${desk.words.thinking} `) : { stop() {} };
+  const spinner = desk.isTerminal && !IS_PLAIN ? spin(`${label}${desk.words.thinking} `) : { stop() {} };
   const page = openPage(process.stdout, false, stringWidth(label));
   let hasBegun = false;
   const begin = () => {
@@ -217,7 +260,11 @@ const FRAME_MS = 100;
 /** Shows that something is being done, in a line that is then empty again. */
 function spin(text: string) {
   let frame = 0;
-  const turn = () => process.stdout.write(`\r${text}${FRAMES[frame++ % FRAMES.length]}\u001b[K`);
+  const turn = () => {
+    // From a second row there is no way back.
+    const fits = stringWidth(text) + 1 < (process.stdout.columns || 80);
+    process.stdout.write(`\r${fits ? text : ''}${FRAMES[frame++ % FRAMES.length]}\u001b[K`);
+  };
   turn();
   const timer = setInterval(turn, FRAME_MS);
   return {
@@ -244,7 +291,11 @@ function readCommand(commands: readonly Command[], line: string): Typed | undefi
 
 async function useCommand(desk: Desk, line: string, afterAnswer: () => void): Promise<void> {
   const typed = readCommand(desk.commands, line);
-  if (!typed) throw new UserError(desk.words.unknownCommand(line.split(' ', 1)[0] ?? line));
+  if (!typed) {
+    // The name of several commands is none.
+    const meant = completions(desk.commands, `${line} `).map((one) => one.trim());
+    throw new UserError(meant.join('  ') || desk.words.unknownCommand(line.split(' ', 1)[0] ?? line));
+  }
   const { chat, commands, place, speaker } = desk;
   const option = typed.action.options?.find((one): one is TextOption => one.type === 'text');
   const text = typed.rest || (option?.form && (await askFor(desk, option.form)));

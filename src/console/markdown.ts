@@ -1,7 +1,7 @@
-import { createInline, type Inline } from './inline.js';
-import { type Beginning, beginningOf, ticksOf, withoutQuotes } from './line.js';
-import { createRows, paint, type Run } from './rows.js';
-import { isDelimiterRow, renderTable } from './table.js';
+import { createInline, type Inline } from './markdown/inline.js';
+import { type Beginning, beginningOf, ticksOf, withoutQuotes } from './markdown/line.js';
+import { createRows, paint, type Run } from './markdown/rows.js';
+import { isDelimiterRow, renderTable } from './markdown/table.js';
 
 /**
  * A text that can do nothing to a terminal but be read: control characters (but for line ends and tabs) and what turns

@@ -2,6 +2,9 @@ import { ModelError } from '../errors.js';
 import type { Words } from '../words.js';
 import { createRenderer, disarm } from './markdown.js';
 
+/** Whether the terminal, if there is one, can do nothing but lines. */
+export const IS_PLAIN = process.env.TERM === 'dumb';
+
 /** Ends the program when its output can't be written any more: without a word where a reader has read enough. */
 export function endWithReader(): void {
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
@@ -17,7 +20,7 @@ export function endWithReader(): void {
  */
 export function openPage(output: NodeJS.WriteStream, isPlain: boolean, column = 0) {
   const renderer =
-    output.isTTY && !isPlain
+    output.isTTY && !isPlain && !IS_PLAIN
       ? createRenderer({ columns: () => output.columns || 80, isColoured: output.hasColors(), column })
       : undefined;
   let last = '\n';

@@ -1,5 +1,14 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { consoleChannel } from '../../src/history.js';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { text as textOf } from 'node:stream/consumers';
+import Database from 'better-sqlite3';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { chooseConversation } from '../../src/console/chat.js';
+import { Misuse } from '../../src/console/misuse.js';
+import { openHistory } from '../../src/history.js';
 import { refusals } from '../../src/sandbox/model/refusals.js';
 import { openStore } from '../../src/store.js';
 import { openSandbox } from '../discord/home.js';
@@ -34,132 +43,54 @@ async function* silent({ closed }: { readonly closed: Promise<unknown> }) {
   yield '';
 }
 
+/** How the questions ended that were asked. */
+function endsIn(databasePath: string): unknown[] {
+  const database = new Database(databasePath, { readonly: true });
+  const ends = database.prepare('SELECT state FROM turns ORDER BY seq').pluck().all();
+  database.close();
+  return ends;
+}
+
 describe.skipIf(noTerminal !== undefined)(noTerminal ? `in a terminal (${noTerminal})` : 'in a terminal', () => {
-  test('each question builds on what was said before, and so it does when the conversation is continued', async () => {
+  test('each question builds on what was said before, but for what failed, and so it does when the conversation is continued', async () => {
     const { model, settings } = await openHome();
-    model.script('Hello, Ada.', 'You are Ada.', 'Still Ada.');
+    model.script('Hello, Ada.', refusals.noCredit, 'You are Ada.', 'Still Ada.', 'Rhymed.');
     const terminal = await sitDown({ settings });
     terminal.type('I am Ada.\r');
     await terminal.until(/Parley: Hello, Ada\.\nYou:$/);
+    terminal.type('two\r');
+    await terminal.until(/You: two\nMy credit with the language model is used up\. [^\n]+\nYou:$/);
     terminal.type('Who am I?\r');
     await terminal.until(/Parley: You are Ada\.\nYou:$/);
     terminal.type('quit\r');
     expect(await terminal.exit).toEqual({ code: 0, signal: 0 });
+    expect(terminal.marksPastes()).toBe(false);
+    expect(terminal.screen()).toMatch(/You: quit$/);
+    expect(terminal.cursor().column).toBe(0);
 
     const continued = await sitDown({ settings }, ['--continue']);
     expect(continued.screen()).toMatch(/with 2 exchanges so far/);
     continued.press('up');
     await continued.until(/You: Who am I\?$/);
     continued.press('enter');
-    await continued.until(/Still Ada/);
-    const both = ['I am Ada.', 'Hello, Ada.', 'Who am I?'];
-    expect(model.requests.map(saidIn)).toEqual([both.slice(0, 1), both, [...both, 'You are Ada.', 'Who am I?']]);
+    await continued.until(/Still Ada\.\nYou:$/);
+    const said = ['I am Ada.', 'Hello, Ada.', 'Who am I?'];
+    expect(model.requests.map(saidIn)).toEqual([
+      said.slice(0, 1),
+      [...said.slice(0, 2), 'two'],
+      said,
+      [...said, 'You are Ada.', 'Who am I?'],
+    ]);
     expect(model.requests[0]?.body.messages[0]?.content).toMatch(/\n\nBe brief\.$/);
+    continued.press('ctrl-d');
+    expect(await continued.exit).toEqual({ code: 0, signal: 0 });
+    expect(continued.screen()).toMatch(/Still Ada\.\nYou:$/);
+    expect(continued.cursor()).toEqual({ column: 0, row: continued.screen().split('\n').length });
   });
 
-  test('a pasted block is one question, and so is one between """, whatever stands in it', async () => {
+  test('commands are those of Discord, Tab completes them, and what is pasted or between """ is none', async () => {
     const { model, settings } = await openHome();
-    model.script('Seen.', 'Read.', 'Done.');
-    const terminal = await sitDown({ settings });
-    terminal.paste('/reset\n\n\tquit\n');
-    terminal.press('enter');
-    await terminal.until(/Seen\.\nYou:$/);
-    terminal.type('"""\rexit\r/help\r"""\r');
-    await terminal.until(/Read\.\nYou:$/);
-    const pasted = Array.from({ length: 40 }, (_, index) => `line ${index} 文`).join('\n');
-    terminal.type('what is this? ');
-    terminal.paste(pasted);
-    await terminal.until(/\[40 lines\]$/);
-    terminal.press('enter');
-    await terminal.until(/Done\.\nYou:$/);
-    expect(saidIn(model.requests[2])).toEqual([
-      ...['/reset\n\n\tquit', 'Seen.', 'exit\n/help', 'Read.'],
-      `what is this? ${pasted}`,
-    ]);
-  });
-
-  test('Ctrl-C stops the answer, also before its first text, and the next question knows nothing of it', async () => {
-    const { model, settings } = await openHome();
-    model.script(unending, silent, 'Fine.');
-    const terminal = await sitDown({ settings });
-    terminal.type('Tell me all\r');
-    await terminal.until(/Parley: One$/);
-    terminal.press('ctrl-c');
-    await terminal.until(/Parley: One\nStopped\.\nYou:$/);
-    expect(await (await model.request(0)).closed).toBe('hung up');
-    terminal.type('What?\r');
-    await model.request(1);
-    terminal.press('ctrl-c');
-    await terminal.until(/You: What\?\nStopped\.\nYou:$/);
-    terminal.type('And now?\r');
-    await terminal.until(/Fine\.\nYou:$/);
-    expect(saidIn(model.requests[2])).toEqual(['And now?']);
-  });
-
-  test('Ctrl-C twice leaves with 130, at the prompt and during an answer, and gives the terminal back', async () => {
-    const { model, settings } = await openHome();
-    model.script(unending);
-    const [idle, busy] = await Promise.all([sitDown({ settings }), sitDown({ settings })]);
-    expect(idle.modes.bracketedPasteMode).toBe(true);
-    idle.press('ctrl-c');
-    await idle.until(/Press Ctrl-C again to leave\.\nYou:$/);
-    idle.press('ctrl-c');
-    busy.type('Tell me all\r');
-    await busy.until(/Parley: One$/);
-    busy.type('\x03\x03');
-    expect(await Promise.all([idle.exit, busy.exit])).toEqual([
-      { code: 130, signal: 0 },
-      { code: 130, signal: 0 },
-    ]);
-    for (const terminal of [idle, busy]) {
-      expect(terminal.modes.bracketedPasteMode).toBe(false);
-      expect(terminal.cursor().column).toBe(0);
-    }
-  });
-
-  test('quit, exit and Ctrl-D leave, and give the terminal back', async () => {
-    const home = await openHome();
-    const terminals = await Promise.all([sitDown(home), sitDown(home), sitDown(home)]);
-    for (const [index, typed] of ['quit\r', ' exit \r', '\x04'].entries()) terminals[index]?.type(typed);
-    for (const terminal of terminals) {
-      expect(await terminal.exit).toEqual({ code: 0, signal: 0 });
-      expect(terminal.modes.bracketedPasteMode).toBe(false);
-      expect(terminal.cursor().column).toBe(0);
-    }
-    expect(home.model.requests).toHaveLength(0);
-  });
-
-  test('a failing server between two good questions costs one line, and leaves nothing in the conversation', async () => {
-    const { model, settings } = await openHome();
-    model.script('First.', refusals.noCredit, 'Third.');
-    const terminal = await sitDown({ settings });
-    terminal.type('one\r');
-    await terminal.until(/First\.\nYou:$/);
-    terminal.type('two\r');
-    await terminal.until(/You: two\nMy credit with the language model is used up\. [^\n]+\nYou:$/);
-    terminal.type('three\r');
-    await terminal.until(/Third\.\nYou:$/);
-    expect(saidIn(model.requests[2])).toEqual(['one', 'First.', 'three']);
-  });
-
-  test('something turns until the first text comes, and leaves no trace', async () => {
-    const { model, settings } = await openHome();
-    const { opened, open } = gate();
-    model.script(async function* () {
-      await opened;
-      yield 'At last.';
-    });
-    const terminal = await sitDown({ settings });
-    terminal.type('Well?\r');
-    await terminal.until(/Parley: thinking ⠹$/);
-    open();
-    await terminal.until(/You: Well\?\nParley: At last\.\nYou:$/);
-    expect(terminal.screen()).not.toMatch(/thinking|[⠋⠙⠹⠸]/);
-  });
-
-  test('Tab completes the commands, which are those of Discord', async () => {
-    const { model, settings } = await openHome();
-    model.script('Arr.');
+    model.script('Arr.', 'Afresh.', 'Seen.', 'Read.', 'Done.');
     const terminal = await sitDown({ settings });
     terminal.type('/sys');
     terminal.press('tab');
@@ -180,7 +111,7 @@ describe.skipIf(noTerminal !== undefined)(noTerminal ? `in a terminal (${noTermi
     terminal.type('/system set\r');
     await terminal.until(/\nTalk like a pirate\.\nWho am I here, .*\(Ctrl-D changes nothing\)\n…$/);
     terminal.press('ctrl-d');
-    await terminal.until(/… ?\n+You:$/);
+    await terminal.until(/… ?\nYou:$/);
     terminal.type('/system set\r');
     await terminal.until(/changes nothing\)\n…$/);
     terminal.paste('Rhyme.\nAlways.');
@@ -193,44 +124,104 @@ describe.skipIf(noTerminal !== undefined)(noTerminal ? `in a terminal (${noTermi
     await terminal.until(/Forgotten: 1 exchange\. The next question starts afresh\.\nYou:$/);
     terminal.type('/resett now\r');
     await terminal.until(/There is no command \/resett\. \/help lists them\.\nYou:$/);
+    terminal.type('/system\r');
+    await terminal.until(/You: \/system\n\/system set {2}\/system show {2}\/system clear\nYou:$/);
     terminal.type('/help\r');
     await terminal.until(
       /quit leaves\..*\/ask .*\/help .*\/reset .*\/system set .*\/system show .*\/system clear.*You:$/s,
     );
     terminal.type('Who are you?\r');
-    await terminal.until(/Arr\.\nYou:$/);
+    await terminal.until(/Afresh\.\nYou:$/);
     expect(saidIn(model.requests[1])).toEqual(['Who are you?']);
-    expect(model.requests).toHaveLength(2);
+
+    terminal.paste('/reset\n\n\tquit\n');
+    terminal.press('enter');
+    await terminal.until(/Seen\.\nYou:$/);
+    terminal.type('"""\rexit\r/help\r"""\r');
+    await terminal.until(/Read\.\nYou:$/);
+    const pasted = Array.from({ length: 1000 }, (_, index) => `line ${index} 文`).join('\n');
+    terminal.type('what is this? ');
+    terminal.paste(pasted);
+    await terminal.until(/\[1000 lines\]$/);
+    terminal.press('enter');
+    await terminal.until(/Done\.\nYou:$/);
+    expect(saidIn(model.requests[4])?.slice(2)).toEqual([
+      ...['/reset\n\n\tquit', 'Seen.', 'exit\n/help', 'Read.'],
+      `what is this? ${pasted}`,
+    ]);
   });
 
-  test('in a Chinese system it speaks Chinese, and keeps wide text in its columns', async () => {
-    const { model, settings } = await openHome();
-    model.script(async function* ({ closed }) {
-      yield '你好，世界。';
-      await closed;
-    });
-    const terminal = await sitDown({ settings }, [], { LANG: 'zh_CN.UTF-8' });
+  test('Ctrl-C stops the answer, also before its first text; the next question knows nothing of it, and twice leaves', async () => {
+    const { model, settings, databasePath } = await openHome();
+    const { opened, open } = gate();
+    model.script(
+      unending,
+      silent,
+      async function* () {
+        await opened;
+        yield 'At last.';
+      },
+      unending,
+    );
+    const terminal = await sitDown({ settings });
+    terminal.type('Tell me all\r');
+    await terminal.until(/Parley: One$/);
+    terminal.type('ahead');
+    terminal.press('ctrl-c');
+    await terminal.until(/Parley: One\nStopped\.\nYou: ahead$/);
+    expect(await (await model.request(0)).closed).toBe('hung up');
+    const before = terminal.written().length;
+    terminal.resize(12, 30);
+    // It has heard of it when it has drawn its line anew.
+    await vi.waitUntil(() => terminal.written().length > before, { timeout: 20_000 });
+    terminal.type('?\r');
+    await model.request(1);
+    await terminal.until(/You: ahead\?\n⠹$/);
+    terminal.press('ctrl-c');
+    await terminal.until(/You: ahead\?\nStopped\.\nYou:$/);
+    terminal.resize(100, 30);
+    // Something turns until the first text comes, and leaves no trace.
+    terminal.type('Well?\r');
+    await terminal.until(/Parley: thinking ⠹$/);
+    open();
+    await terminal.until(/You: Well\?\nParley: At last\.\nYou:$/);
+    expect(terminal.screen()).not.toMatch(/thinking|[⠋⠙⠹⠸]/);
+    expect(saidIn(model.requests[2])).toEqual(['Well?']);
+
+    terminal.type('More\r');
+    await terminal.until(/Parley: One$/);
+    terminal.press('ctrl-c');
+    await terminal.until(/Stopped\.\nYou:$/);
+    terminal.press('ctrl-c');
+    expect(await terminal.exit).toEqual({ code: 130, signal: 0 });
+    expect(terminal.marksPastes()).toBe(false);
+    expect(terminal.cursor().column).toBe(0);
+    expect(endsIn(databasePath)).toEqual(['stopped', 'stopped', 'answered', 'stopped']);
+  });
+
+  test('in a Chinese system it speaks Chinese, in its columns; a closed window ends the answer, and gives the terminal back', async () => {
+    const { model, settings, databasePath } = await openHome();
+    model.script('Some **bold** words that go on\n\n```js\nlet a = `b`;\n```\n- [docs](https://example.org)', unending);
+    const terminal = openProgram(['chat'], { ...settings, LANG: 'zh_CN.UTF-8' }, { columns: 24, rows: 30 });
+    await terminal.until(/问：$/);
     terminal.type('你好');
     await terminal.until(/问：你好$/);
     expect(terminal.cursor().column).toBe(8);
     terminal.press('enter');
-    await terminal.until(/问：你好\n答：你好，世/);
-    terminal.press('ctrl-c');
-    await terminal.until(/已停止。\n问：$/);
-    terminal.type('/nothing\r');
-    await terminal.until(/没有 \/nothing 这个命令。.*\n问：$/);
-  });
-
-  test('Markdown is made readable, and wrapped at words behind the name', async () => {
-    const { model, settings } = await openHome();
-    model.script('Some **bold** words that go on\n\n```js\nlet a = `b`;\n```\n- [docs](https://example.org)');
-    const terminal = openProgram(['chat'], settings, { columns: 24, rows: 30 });
-    await terminal.until(/You:$/);
-    terminal.type('show\r');
-    await terminal.until(/example\.org.*You:$/s);
-    expect(terminal.screen()).toMatch(/Parley: Some bold words\nthat go on\n\n.*let a = `b`;\n.*docs/s);
+    await terminal.until(/example\.org.*问：$/s);
+    expect(terminal.screen()).toMatch(/答：Some bold words that\ngo on\n\n.*let a = `b`;\n.*docs/s);
     expect(terminal.screen()).not.toMatch(/\*\*|\]\(/);
     expect(terminal.written()).toContain(BOLD);
+    terminal.type('/nothing\r');
+    await terminal.until(/没有 \/nothing 这个命令。.*\n.*问：$/s);
+    terminal.type('再见\r');
+    await terminal.until(/答：One$/);
+    terminal.kill('SIGHUP');
+    expect(await terminal.exit).toEqual({ code: 129, signal: 0 });
+    expect(terminal.marksPastes()).toBe(false);
+    expect(terminal.screen()).toMatch(/答：One$/);
+    expect(terminal.cursor().column).toBe(0);
+    expect(endsIn(databasePath)).toEqual(['answered', 'failed']);
   });
 
   test('answers to questions from a pipe are readable too where they are read, and can do nothing else', async () => {
@@ -242,31 +233,39 @@ describe.skipIf(noTerminal !== undefined)(noTerminal ? `in a terminal (${noTermi
     expect(terminal.screen()).toMatch(/^Some bold text\./);
     expect(harmIn(terminal.written())).toEqual([]);
   });
-});
 
-test('between pipes each line is a question, and nothing but plain answers is on standard output', async () => {
-  const { model, settings } = await openHome();
-  model.script('**One**', 'Two\n', 'Three');
-  expect(await outcome(['chat'], settings, 'first\n\n"""\nsecond\n\nquit\n"""\nthird')).toEqual({
-    code: 0,
-    out: '**One**\nTwo\nThree\n',
-    err: '',
+  test('a terminal without escape sequences is written none, and Ctrl-D leaves no row empty there', async () => {
+    const { model, settings } = await openHome();
+    model.script('Some **bold** text.');
+    const args = ['TERM=dumb', process.execPath, program, 'chat'];
+    const terminal = openTerminal({ command: 'env', args, env: settings, cwd: newFolder(), columns: 100 });
+    await terminal.until(/You:$/);
+    terminal.type('"""one\r');
+    await terminal.until(/…$/);
+    terminal.type('two"""\r');
+    await terminal.until(/\n… two"""\nParley: Some \*\*bold\*\* text\.\nYou:$/);
+    terminal.press('ctrl-d');
+    expect(await terminal.exit).toEqual({ code: 0, signal: 0 });
+    expect(terminal.screen()).toMatch(/You:$/);
+    expect(terminal.cursor()).toEqual({ column: 0, row: terminal.screen().split('\n').length });
+    expect(terminal.written()).not.toContain('\u001b');
   });
-  expect(saidIn(model.requests[2])).toEqual(['first', '**One**', 'second\n\nquit', 'Two\n', 'third']);
 });
 
-test('between pipes a failed question is told by the exit code too, and --verbose tells of each answer', async () => {
+test('between pipes each line is a question, only answers are on standard output, and a failure is told by the exit code too', async () => {
   const { model, settings } = await openHome();
-  model.script('One', refusals.unknownModel, 'Three');
-  const args = ['chat', '--verbose', '--model', 'other'];
-  const { code, out, err } = await outcome(args, settings, 'first\nsecond\nthird\n');
-  expect({ code, out }).toEqual({ code: 1, out: 'One\nThree\n' });
-  const spent = String.raw`other, \d+ \+ 1 tokens, \d+\.\d s\n`;
-  expect(err).toMatch(new RegExp(`^${spent}The language model I am set to use [^\n]+\n${spent}$`));
+  model.script('**One**', 'Two\n', refusals.unknownModel, 'Four');
+  const input = 'first\n\n"""\nsecond\n\nquit\n"""\nthird\nfourth\n exit \nnever';
+  const { code, out, err } = await outcome(['chat', '--verbose', '--model', 'other'], settings, input);
+  expect({ code, out }).toEqual({ code: 1, out: '**One**\nTwo\nFour\n' });
+  const spent = String.raw`other, \d+ \+ \d+ tokens, \d+\.\d s\n`;
+  expect(err).toMatch(new RegExp(`^(?:${spent}){2}The language model I am set to use [^\n]+\n${spent}$`));
+  expect(model.requests).toHaveLength(4);
+  expect(saidIn(model.requests[3])).toEqual(['first', '**One**', 'second\n\nquit', 'Two\n', 'fourth']);
 });
 
 test('between pipes a reader who has read enough ends the program, and that is no error', async () => {
-  const { model, settings } = await openHome();
+  const { model, settings, databasePath } = await openHome();
   model.script(async function* () {
     for (;;) {
       yield 'line\n'.repeat(100);
@@ -279,29 +278,51 @@ test('between pipes a reader who has read enough ends the program, and that is n
   expect(await exit).toBe(0);
   expect(output.err).toBe('');
   expect(await (await model.request(0)).closed).toBe('hung up');
+  expect(endsIn(databasePath)).toEqual(['failed']);
 });
 
-test('a conversation that has a name is gone on with by it, and the last one by --continue', async () => {
-  const { model, settings } = await openHome();
-  model.script('One', 'Two', 'Three', 'Four');
-  await outcome(['chat', '--conversation', '旅行 plan'], settings, 'first\n');
-  await outcome(['chat'], settings, 'elsewhere\n');
-  await outcome(['chat', '--conversation', '旅行 plan'], settings, 'second\n');
-  await outcome(['chat', '-c'], settings, 'third\n');
-  expect(saidIn(model.requests[3])).toEqual(['first', 'One', 'second', 'Three', 'third']);
-  expect(saidIn(model.requests[1])).toEqual(['elsewhere']);
+test('between pipes SIGTERM and SIGINT end the answer and the program, and nothing more is asked', async () => {
+  const endBy = async (signal: NodeJS.Signals, code: number) => {
+    const { model, settings, databasePath } = await openHome();
+    model.script(unending);
+    const { child, output, exit, until } = run(['chat'], settings, 'first\nsecond\n');
+    await until(/One/);
+    child.kill(signal);
+    expect(await exit).toBe(code);
+    expect(output).toEqual({ out: 'One \n', err: '' });
+    expect(model.requests).toHaveLength(1);
+    expect(endsIn(databasePath)).toEqual(['failed']);
+  };
+  await Promise.all([endBy('SIGTERM', 143), endBy('SIGINT', 130)]);
 });
+
+test.skipIf(!existsSync('/dev/full'))(
+  'an answer that can’t be written is told in one line, and the exit code is 1',
+  async () => {
+    const { settings } = await openHome();
+    const full = openSync('/dev/full', 'w');
+    onTestFinished(() => closeSync(full));
+    const child = spawn(process.execPath, [program, 'chat'], {
+      ...{ cwd: newFolder(), env: { PATH: process.env.PATH, ...settings } },
+      stdio: ['pipe', full, 'pipe'],
+    });
+    child.stdin?.end('hi\n');
+    const [said, [code]] = await Promise.all([textOf(child.stderr ?? Readable.from([])), once(child, 'close')]);
+    expect({ code, said }).toEqual({ code: 1, said: expect.stringMatching(/^ENOSPC[^\n]+\n$/) });
+  },
+);
 
 test('a conversation that can’t be is misuse', async () => {
-  const { model, settings } = await openHome();
-  const cases = [['--continue'], ['--channel', '42'], ['--conversation', ' '], ['-c', '--conversation', 'x']];
-  for (const { code, out, err } of await Promise.all(
-    cases.map((args) => outcome(['chat', ...args], settings, 'hi\n')),
-  )) {
-    expect(err).toMatch(/^[^\n]+\n$/);
-    expect({ code, out, err }).toMatchObject({ code: 2, out: '' });
+  const history = openHistory(join(newFolder(), 'parley.db'));
+  onTestFinished(() => history.close());
+  for (const flags of [
+    { continue: true },
+    { channel: '42' },
+    { conversation: ' ' },
+    { continue: true, conversation: 'x' },
+  ] as const) {
+    await expect(chooseConversation(flags, history)).rejects.toThrow(Misuse);
   }
-  expect(model.requests).toHaveLength(0);
 });
 
 test('--channel goes on with a copy of a channel’s conversation, and the channel stays as it is', async () => {
@@ -316,8 +337,7 @@ test('--channel goes on with a copy of a channel’s conversation, and the chann
   }
   await store.setSystemRole('1234', 'Rhyme.');
   model.script('As I said.', 'Indeed.');
-  await outcome(['chat', '--channel', '1234'], settings, 'Again?\n/system set Shout.\n');
-  await outcome(['chat', '--continue'], settings, 'Really?\n/reset\n');
+  await outcome(['chat', '--channel', '1234'], settings, 'Again?\n/system set Shout.\nReally?\n/reset\n');
   const copied = ['@ada (Ada):\n| Who are you?', 'Parley.', 'Again?'];
   expect(model.requests.map(saidIn)).toEqual([copied, [...copied, 'As I said.', 'Really?']]);
   expect(model.requests.map(({ body }) => String(body.messages[0]?.content).split('\n').at(-1))).toEqual([
@@ -325,7 +345,6 @@ test('--channel goes on with a copy of a channel’s conversation, and the chann
   ]);
   expect(await store.exchanges('1234', ada.id)).toMatchObject([{ question: asked }, { question: secret }]);
   expect(await store.systemRole('1234')).toBe('Rhyme.');
-  expect(await store.exchanges(consoleChannel('1234'))).toEqual([]);
 });
 
 /** A chat API that keeps the bytes of what it is asked, and answers by how much was said before. */
@@ -406,7 +425,7 @@ test('for the same conversation the chat API receives the same bytes from the co
   expect(JSON.parse(continued).messages[0].content).toMatch(/\nRhyme “well”\.$/);
 });
 
-test('the console works on the file while a bot starts on it, answers, and stops', async () => {
+test('the console works on the file while a bot starts on it, answers, and stops; a conversation is gone on with by its name', async () => {
   const sandbox = await openSandbox();
   const { model, discord, app, general, ada: person, databasePath } = sandbox;
   const settings = settingsFor(model.url, databasePath);
@@ -417,13 +436,13 @@ test('the console works on the file while a bot starts on it, answers, and stops
     if (asked.endsWith('long')) await opened;
     yield String(asked.split(' ').at(-1));
   });
-  await outcome(['chat', '--conversation', 'short'], settings, 'before\n');
+  await outcome(['chat', '--conversation', '旅行 plan'], settings, 'before\n');
   const long = run(['chat', '--conversation', 'long'], settings, 'long\nnext\n');
   await long.until(/Heard/);
   const bot = await startBot(sandbox, settings);
   const numbers = Array.from({ length: 4 }, (_, index) => index);
   const [short] = await Promise.all([
-    outcome(['chat', '--conversation', 'short'], settings, numbers.map((number) => `c${number}\n`).join('')),
+    outcome(['chat', '--conversation', '旅行 plan'], settings, numbers.map((number) => `c${number}\n`).join('')),
     ...numbers.map((number) => person.says(general, `${app.mention} d${number}`)),
   ]);
   await discord.until(() => answersIn(sandbox).length === 4);
@@ -432,6 +451,8 @@ test('the console works on the file while a bot starts on it, answers, and stops
   bot.child.kill('SIGTERM');
   expect(await bot.exit).toBe(0);
   expect(complaints(bot.output.err)).toEqual([]);
+  const remembered = model.requests.map(saidIn).find((said) => said?.at(-1) === 'c0');
+  expect(remembered).toEqual(['before', 'Heard: before', 'c0']);
   // A conversation on the console is no channel of Discord's.
   expect(app.calls().filter(({ path }) => path.includes('console'))).toEqual([]);
 

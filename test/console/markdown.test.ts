@@ -1,9 +1,8 @@
-import unicode from '@xterm/addon-unicode11';
-import xterm from '@xterm/headless';
 import fc from 'fast-check';
 import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
 import { createRenderer, disarm, type RendererOptions } from '../../src/console/markdown.js';
+import { createTerminal } from './terminal.js';
 
 type Settings = Partial<Omit<RendererOptions, 'columns'>> & { readonly width?: number };
 
@@ -22,14 +21,10 @@ const rowsOf = (answer: string, settings?: Settings) =>
 
 /** What stands in a terminal after a text was printed. */
 async function screenOf(printed: string, columns: number): Promise<string[]> {
-  const terminal = new xterm.Terminal({ cols: columns, rows: 24, scrollback: 10_000, allowProposedApi: true });
-  terminal.loadAddon(new unicode.Unicode11Addon());
-  terminal.unicode.activeVersion = '11';
-  await new Promise<void>((resolve) => terminal.write(printed.replaceAll('\n', '\r\n'), resolve));
-  const { active } = terminal.buffer;
-  const rows = Array.from({ length: active.length }, (_, at) => active.getLine(at)?.translateToString(true) ?? '');
-  terminal.dispose();
-  return rows.slice(0, rows.findLastIndex((row) => row !== '') + 1);
+  const terminal = createTerminal({ columns }, () => {});
+  terminal.write(printed.replaceAll('\n', '\r\n'));
+  await terminal.drawn();
+  return terminal.screen().split('\n');
 }
 
 /** Answers made of all that Markdown has, well formed or not, at any place. */
@@ -396,23 +391,32 @@ describe('text that is hostile', () => {
       '|a\n',
       '**a *b [c `d ',
     ];
-    const millisecondsFor = (answer: string) => {
-      const times = [1, 2].map(() => {
-        const start = performance.now();
+    /** The work of this process alone, whatever else the machine does, in microseconds. */
+    const workFor = (answer: string) => {
+      const works = [1, 2].map(() => {
+        const start = process.cpuUsage();
         rendered(answer);
-        return performance.now() - start;
+        const { user, system } = process.cpuUsage(start);
+        return user + system;
       });
-      return Math.min(...times);
+      return Math.min(...works);
     };
-    millisecondsFor(units.join('').repeat(100)); // once, so that all is compiled
-    for (const unit of units) {
-      const text = unit.repeat(4_000 / unit.length);
-      // Five times the text would take 25 times as long if time grew with the square; 2 ms are the clock's.
-      expect(millisecondsFor(text.repeat(5)), unit).toBeLessThan(14 * (millisecondsFor(text) + 2));
-    }
+    /** How many times the work grows with a text ten times as long, which is long enough to be measured. */
+    const growthOf = (make: (count: number) => string) => {
+      let count = 100;
+      while (workFor(make(count)) < 2_000) count *= 2;
+      return workFor(make(10 * count)) / workFor(make(count));
+    };
+    // It grows ten times, and would a hundred times if it grew with the square. The machine's own doings pass, and a square stays.
+    const isInProportion = (make: (count: number) => string) =>
+      [1, 2, 3].some(() => growthOf(make) < Math.sqrt(10 * 100));
+    for (const unit of units)
+      expect(
+        isInProportion((count) => unit.repeat(count)),
+        unit,
+      ).toBe(true);
     const table = (count: number) => `${'|a'.repeat(count)}\n${'|-'.repeat(count)}\n${'|c\n'.repeat(count)}`;
     const links = (count: number) => `${'[a'.repeat(count)}${'](b)'.repeat(count)}`;
-    for (const make of [table, links])
-      expect(millisecondsFor(make(2_500))).toBeLessThan(14 * (millisecondsFor(make(500)) + 2));
+    for (const make of [table, links]) expect(isInProportion(make)).toBe(true);
   });
 });

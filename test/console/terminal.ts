@@ -36,65 +36,25 @@ const keys = {
   'ctrl-z': '\x1a',
 } as const;
 
-export interface Program {
-  readonly command: string;
-  readonly args?: readonly string[];
-  /** All of its environment but PATH and TERM. */
-  readonly env?: Readonly<Record<string, string>>;
-  readonly cwd?: string;
+export interface Size {
   readonly columns?: number;
   readonly rows?: number;
 }
 
-export type Terminal = ReturnType<typeof openTerminal>;
-
-/** Runs a program in a terminal, as somebody would who sits at it. The program is killed with the test. */
-export function openTerminal({ command, args = [], env = {}, cwd, columns = 60, rows = 16 }: Program) {
-  const pty = loadPty();
-  if (!pty) throw new Error(noTerminal);
-  const terminal = new xterm.Terminal({ cols: columns, rows, scrollback: 1000, allowProposedApi: true });
+/** The screen and the keyboard of a terminal. `send` takes what the keyboard sends, and what the screen answers. */
+export function createTerminal({ columns = 60, rows = 16 }: Size, send: (bytes: string) => void) {
+  const terminal = new xterm.Terminal({ cols: columns, rows, scrollback: 5000, allowProposedApi: true });
   terminal.loadAddon(new unicode.Unicode11Addon());
   terminal.unicode.activeVersion = '11';
-  const child = pty.spawn(command, [...args], {
-    cols: columns,
-    rows,
-    name: 'xterm-256color',
-    env: { PATH: process.env.PATH, ...env },
-    ...(cwd !== undefined && { cwd }),
-  });
-  /** All bytes that it wrote. */
+  terminal.onData(send);
+  /** All bytes that were written. */
   let written = '';
   let drawn = Promise.resolve();
+  let hasEnded = false;
   const heard = new Set<() => void>();
   const look = () => {
     for (const listener of heard) listener();
   };
-  child.onData((data) => {
-    written += data;
-    drawn = new Promise((resolve) => {
-      terminal.write(data, () => {
-        resolve();
-        look();
-      });
-    });
-  });
-  // It answers what a program asks it.
-  terminal.onData((data) => child.write(data));
-  const exit = new Promise<{ readonly code: number; readonly signal: number }>((resolve) => {
-    child.onExit(async ({ exitCode, signal = 0 }) => {
-      await drawn;
-      resolve({ code: exitCode, signal });
-    });
-  });
-  let hasExited = false;
-  void exit.then(() => {
-    hasExited = true;
-    look();
-  });
-  const kill = (signal: NodeJS.Signals = 'SIGKILL') => {
-    if (!hasExited) child.kill(signal);
-  };
-  onTestFinished(() => kill());
 
   function screen(): string {
     const buffer = terminal.buffer.active;
@@ -103,14 +63,30 @@ export function openTerminal({ command, args = [], env = {}, cwd, columns = 60, 
   }
 
   return {
-    pid: child.pid,
+    write(data: string): void {
+      written += data;
+      drawn = new Promise((resolve) => {
+        terminal.write(data, () => {
+          resolve();
+          look();
+        });
+      });
+    },
+    /** Resolves when all that was written so far is on the screen. */
+    drawn: () => drawn,
+    /** Nothing more is written; resolves when all is on the screen. */
+    async end(): Promise<void> {
+      await drawn;
+      hasEnded = true;
+      look();
+    },
     /** Writes text, in one chunk, as an input method does with a word. */
-    type: (text: string): void => child.write(text),
-    press: (key: keyof typeof keys): void => child.write(keys[key]),
+    type: (text: string): void => send(text),
+    press: (key: keyof typeof keys): void => send(keys[key]),
     /** Pastes text, marked if the program asked for that, with the line ends that terminals send. */
     paste(text: string): void {
       const sent = text.replaceAll('\n', '\r');
-      child.write(terminal.modes.bracketedPasteMode ? `\x1b[200~${sent}\x1b[201~` : sent);
+      send(terminal.modes.bracketedPasteMode ? `\x1b[200~${sent}\x1b[201~` : sent);
     },
     /** What it shows, all that has scrolled away before it, without blanks at the ends of rows and empty rows below. */
     screen,
@@ -129,7 +105,7 @@ export function openTerminal({ command, args = [], env = {}, cwd, columns = 60, 
         await new Promise<void>((resolve, reject) => {
           listener = () => {
             if (wanted.test(screen())) resolve();
-            else if (hasExited) reject(new Error(`It ended without ${wanted}:\n${screen()}`));
+            else if (hasEnded) reject(new Error(`It ended without ${wanted}:\n${screen()}`));
           };
           heard.add(listener);
           listener();
@@ -141,10 +117,50 @@ export function openTerminal({ command, args = [], env = {}, cwd, columns = 60, 
       }
     },
 
-    /** What the program switched on. */
-    get modes() {
-      return terminal.modes;
-    },
+    /** Whether the program asked for marks around what is pasted. */
+    marksPastes: () => terminal.modes.bracketedPasteMode,
+    resize: (toColumns: number, toRows: number): void => terminal.resize(toColumns, toRows),
+  };
+}
+
+export interface Program extends Size {
+  readonly command: string;
+  readonly args?: readonly string[];
+  /** All of its environment but PATH and TERM. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+export type Terminal = ReturnType<typeof openTerminal>;
+
+/** Runs a program in a terminal, as somebody would who sits at it. The program is killed with the test. */
+export function openTerminal({ command, args = [], env = {}, cwd, columns = 60, rows = 16 }: Program) {
+  const pty = loadPty();
+  if (!pty) throw new Error(noTerminal);
+  const child = pty.spawn(command, [...args], {
+    cols: columns,
+    rows,
+    name: 'xterm-256color',
+    env: { PATH: process.env.PATH, ...env },
+    ...(cwd !== undefined && { cwd }),
+  });
+  const terminal = createTerminal({ columns, rows }, (bytes) => child.write(bytes));
+  child.onData(terminal.write);
+  let hasExited = false;
+  const exit = new Promise<{ readonly code: number; readonly signal: number }>((resolve) => {
+    child.onExit(async ({ exitCode, signal = 0 }) => {
+      hasExited = true;
+      await terminal.end();
+      resolve({ code: exitCode, signal });
+    });
+  });
+  const kill = (signal: NodeJS.Signals = 'SIGKILL') => {
+    if (!hasExited) child.kill(signal);
+  };
+  onTestFinished(() => kill());
+  return {
+    ...terminal,
+    pid: child.pid,
     resize(toColumns: number, toRows: number): void {
       terminal.resize(toColumns, toRows);
       child.resize(toColumns, toRows);

@@ -13,8 +13,8 @@ export interface Listener {
   /** The program goes on after it was suspended. */
   resumed(): void;
   resized(): void;
-  /** The program is being ended, and not by itself. */
-  broken(): void;
+  /** The program has crashed, and is about to say so. */
+  crashed(): void;
   /** No key comes any more. */
   ended(): void;
 }
@@ -22,12 +22,9 @@ export interface Listener {
 /** Within this time a group of processes has stopped that can. */
 const SUSPENSION_MS = 100;
 
-/** The signals that end a program of the terminal: kill's own, and that of a window which is closed. */
-const endings = ['SIGTERM', 'SIGHUP'] as const;
-
 /**
- * Has a terminal send each key as it is pressed, and mark what is pasted. It is given back as it was when this is closed,
- * and by whatever ends the program but SIGKILL; it is taken again when a suspended program goes on.
+ * Has a terminal send each key as it is pressed, and mark what is pasted. It is given back as it was when this is closed
+ * and when the program exits or crashes; it is taken again when a suspended program goes on.
  */
 export function openDevice(input: Input, output: Writable, listener: Listener) {
   const keys = createKeyReader(listener.key);
@@ -54,14 +51,8 @@ export function openDevice(input: Input, output: Writable, listener: Listener) {
   }
 
   function giveUp(): void {
-    listener.broken();
+    listener.crashed();
     release();
-  }
-
-  function end(signal: NodeJS.Signals): void {
-    giveUp();
-    process.off(signal, end);
-    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
   }
 
   const write = (bytes: Uint8Array) => keys.write(bytes);
@@ -70,7 +61,6 @@ export function openDevice(input: Input, output: Writable, listener: Listener) {
   input.on('data', write).on('end', listener.ended).on('error', listener.ended);
   output.on('resize', listener.resized);
   process.on('SIGINT', interrupt).on('exit', release).on('uncaughtExceptionMonitor', giveUp);
-  for (const signal of endings) process.on(signal, end);
   if (process.platform !== 'win32') process.on('SIGCONT', resume);
   hold();
 
@@ -91,7 +81,6 @@ export function openDevice(input: Input, output: Writable, listener: Listener) {
       input.off('data', write).off('end', listener.ended).off('error', listener.ended).pause();
       output.off('resize', listener.resized);
       process.off('SIGINT', interrupt).off('exit', release).off('uncaughtExceptionMonitor', giveUp);
-      for (const signal of endings) process.off(signal, end);
       process.off('SIGCONT', resume);
     },
   };

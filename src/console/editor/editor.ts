@@ -18,15 +18,19 @@ export interface Editor {
    * makes them one in both; the end of the input closes a block too.
    */
   read(prompt: string): Promise<Entry>;
-  /** Says what Ctrl-C stops, from now until the next {@link Editor.read}. If it was pressed since the last entry, it is stopped at once. */
+  /**
+   * Says what Ctrl-C stops, from now until the next {@link Editor.read}. If it was pressed since the last entry, it is
+   * stopped at once. One more Ctrl-C soon after it leaves, also when the work has stopped meanwhile.
+   */
   whileBusy(work: Work): void;
-  /** Gives the terminal back as it was, and lets the process end. */
+  /** Gives the terminal back as it was, and lets the process end. Who waits for an entry gets the end, as who asks later. */
   close(): void;
 }
 
 /**
  * Opens the one thing that reads from the console, at a terminal with the keys of GNU Readline. SIGINT from anywhere counts
- * as Ctrl-C. The terminal is given back by whatever ends the program but SIGKILL.
+ * as Ctrl-C. The terminal is given back when the program exits or crashes, too; a signal that ends it is the program's own
+ * to hear.
  */
 export function openEditor({ plain = false, ...options }: EditorOptions): Editor {
   const { input, output, words } = options;

@@ -7,6 +7,8 @@ export type Entry =
   /** There is no more: the input ended (Ctrl-D), or Ctrl-C was pressed twice. */
   | { readonly kind: 'end'; readonly by: 'input' | 'interrupt' };
 
+export const inputEnd: Entry = { kind: 'end', by: 'input' };
+
 const MARK = '"""';
 
 export type Entries = ReturnType<typeof createEntries>;

@@ -1,5 +1,3 @@
-import { stripVTControlCharacters } from 'node:util';
-import stringWidth from 'string-width';
 import type { KeyName } from './keys.js';
 
 /** What the cursor passes in one step: a character as people see it, a line end, or a folded block. */
@@ -135,33 +133,4 @@ export function moveRow(line: Line, way: 'up' | 'down'): Line | undefined {
   if (!isThere) return undefined;
   const there = way === 'up' ? start - 1 : end + 1;
   return moved(line, Math.min(rowStart(line, there) + line.cursor - start, rowEnd(line, there)));
-}
-
-/** Where a text ends on a screen. */
-export interface Place {
-  /** Rows below the one in which it began. */
-  readonly row: number;
-  /** Columns from the left; as many as the screen has, when the last of them is written in and nothing followed. */
-  readonly column: number;
-}
-
-/**
- * Where a text ends that begins at the left of a screen of so many columns. A wide character that does not fit into what
- * is left of a row goes to the next, as terminals do it. Colours take no room.
- */
-export function placeAfter(text: string, columns: number): Place {
-  let row = 0;
-  let column = 0;
-  for (const { segment } of characters.segment(stripVTControlCharacters(text))) {
-    if (segment === '\n' || segment === '\r\n') {
-      row += 1;
-      column = 0;
-      continue;
-    }
-    const width = stringWidth(segment);
-    const fits = column + width <= columns;
-    row += fits ? 0 : 1;
-    column = fits ? column + width : width;
-  }
-  return { row, column };
 }

@@ -6,6 +6,9 @@ export interface Work {
   leave(): void;
 }
 
+/** So soon after a Ctrl-C has stopped something another one means to leave. */
+const AGAIN_MS = 3000;
+
 /** Brings Ctrl-C to the work that is being done, also one that came just before the work began. */
 export function createStops() {
   let work: Work | undefined;
@@ -20,10 +23,12 @@ export function createStops() {
       presses += 1;
       tell(presses);
     },
-    /** The work is over. */
-    reset(): void {
+    /** The work is over. Returns the moment until which one more press means to leave. */
+    reset(): number {
+      const until = presses > 0 ? performance.now() + AGAIN_MS : 0;
       work = undefined;
       presses = 0;
+      return until;
     },
   };
 }

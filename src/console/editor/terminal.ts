@@ -1,5 +1,5 @@
 import { type Input, openDevice } from './device.js';
-import { createEntries, type Entry } from './entry.js';
+import { createEntries, type Entry, inputEnd } from './entry.js';
 import type { Key, KeyName } from './keys.js';
 import {
   type Cell,
@@ -55,8 +55,10 @@ export function openTerminal({ input, output, words, complete, history = [] }: T
   let shown = past.length;
   /** What had been written when a past entry was brought back instead. */
   let draft = emptyLine;
-  let isLeaving = false;
+  /** Until this moment one more Ctrl-C leaves. */
+  let leavesUntil = 0;
   let hasEnded = false;
+  let isClosed = false;
 
   const prompt = (): string => (entries.isOpen ? words.more : (asked?.prompt ?? ''));
 
@@ -91,15 +93,18 @@ export function openTerminal({ input, output, words, complete, history = [] }: T
 
   function interrupt(): void {
     const isBlock = entries.isOpen;
-    if (line.cells.length > 0 && !isBlock) {
+    const isAgain = performance.now() < leavesUntil;
+    if (line.cells.length > 0 && !isBlock && !isAgain) {
       empty();
       return;
     }
     finish();
     entries.drop();
-    if (isLeaving) give({ kind: 'end', by: 'interrupt' });
-    else if (!isBlock) output.write(`${words.again}\r\n`);
-    isLeaving = !isBlock;
+    if (isAgain) give({ kind: 'end', by: 'interrupt' });
+    else if (!isBlock) {
+      output.write(`${words.again}\r\n`);
+      leavesUntil = Number.POSITIVE_INFINITY;
+    }
   }
 
   /** The key that ends the input in the first column, and deletes a character elsewhere. */
@@ -109,7 +114,7 @@ export function openTerminal({ input, output, words, complete, history = [] }: T
       return;
     }
     finish();
-    give(entries.close() ?? { kind: 'end', by: 'input' });
+    give(entries.close() ?? inputEnd);
   }
 
   /** Through the rows of a block, and beyond its first and last through what was entered before. */
@@ -151,7 +156,7 @@ export function openTerminal({ input, output, words, complete, history = [] }: T
   };
 
   function use(key: Key): void {
-    if (key.kind !== 'press' || key.name !== 'interrupt') isLeaving = false;
+    if (key.kind !== 'press' || key.name !== 'interrupt') leavesUntil = 0;
     if (key.kind === 'text') line = insertText(line, key.text);
     else if (key.kind === 'paste') line = insertCells(line, block(key.text));
     else if (isEdit(key.name)) line = edit(line, key.name);
@@ -161,14 +166,29 @@ export function openTerminal({ input, output, words, complete, history = [] }: T
   /** Uses what was written, as far as somebody asks for it. */
   function proceed(): void {
     for (let key = asked && waiting.shift(); key; key = asked && waiting.shift()) use(key);
-    if (hasEnded && asked) give(entries.close() ?? { kind: 'end', by: 'input' });
+    if (hasEnded && asked) {
+      finish();
+      give(inputEnd);
+    }
     draw();
+  }
+
+  function end(): void {
+    hasEnded = true;
+    proceed();
+  }
+
+  /** Leaves the row of the cursor to somebody else. */
+  function stepAside(): void {
+    if (asked) screen.finish(prompt(), line);
   }
 
   function take(key: Key): void {
     const name = key.kind === 'press' && key.name;
-    if (name === 'suspend') device.suspend();
-    else if (name === 'interrupt' && !asked) stops.press();
+    if (name === 'suspend') {
+      stepAside();
+      device.suspend();
+    } else if (name === 'interrupt' && !asked) stops.press();
     else waiting.push(key);
     proceed();
   }
@@ -180,26 +200,28 @@ export function openTerminal({ input, output, words, complete, history = [] }: T
       draw();
     },
     resized: draw,
-    broken() {
-      if (asked) screen.finish(prompt(), line);
-    },
-    ended() {
-      hasEnded = true;
-      proceed();
-    },
+    crashed: stepAside,
+    ended: end,
   });
 
   return {
     read(question: string): Promise<Entry> {
-      stops.reset();
-      isLeaving = false;
+      if (isClosed) return Promise.resolve(inputEnd);
+      const until = stops.reset();
       return new Promise((answer) => {
         asked = { prompt: question, answer };
         proceed();
+        // What was written before the interrupt does not take it back.
+        leavesUntil = until;
       });
     },
     whileBusy: stops.begin,
-    close: device.close,
+    close(): void {
+      isClosed = true;
+      waiting.length = 0;
+      end();
+      device.close();
+    },
   };
 }
 

@@ -11,7 +11,7 @@ const editor = openEditor({
   output,
   words: { more: '… ', folded: (lines) => `[${lines} lines]`, again: 'Once more to leave.' },
   complete: (before) => commands.filter((command) => command.startsWith(before)),
-  history: JSON.parse(env.PAST ?? '[]'),
+  history: [],
   plain: env.TERM === 'dumb',
 });
 
@@ -28,7 +28,7 @@ const work = () =>
   });
 
 for (;;) {
-  const entry = await editor.read(env.PROMPT ?? '> ');
+  const entry = await editor.read('> ');
   console.log(JSON.stringify(entry));
   if (entry.kind === 'end' || entry.text === 'quit') break;
   if (entry.text === 'work') await work();

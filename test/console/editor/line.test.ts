@@ -1,5 +1,3 @@
-import unicode from '@xterm/addon-unicode11';
-import xterm from '@xterm/headless';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
@@ -10,9 +8,10 @@ import {
   insertText,
   type Line,
   moveRow,
-  placeAfter,
   textOf,
 } from '../../../src/console/editor/line.js';
+import { placeAfter } from '../../../src/console/editor/screen.js';
+import { createTerminal } from '../terminal.js';
 
 const written = (text: string): Line => insertText(emptyLine, text);
 /** The text with the cursor in it. */
@@ -96,13 +95,10 @@ test('a text ends where a terminal ends it', async () => {
   });
   await fc.assert(
     fc.asyncProperty(text, fc.integer({ min: 2, max: 12 }), async (sample, columns) => {
-      const terminal = new xterm.Terminal({ cols: columns, rows: 80, allowProposedApi: true });
-      terminal.loadAddon(new unicode.Unicode11Addon());
-      terminal.unicode.activeVersion = '11';
-      await new Promise<void>((resolve) => terminal.write(sample.replaceAll('\n', '\r\n'), resolve));
-      const { cursorX: column, cursorY: row } = terminal.buffer.active;
-      terminal.dispose();
-      expect(placeAfter(sample, columns)).toEqual({ row, column });
+      const terminal = createTerminal({ columns, rows: 80 }, () => {});
+      terminal.write(sample.replaceAll('\n', '\r\n'));
+      await terminal.drawn();
+      expect(terminal.cursor()).toEqual(placeAfter(sample, columns));
     }),
   );
 });

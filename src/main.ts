@@ -64,6 +64,8 @@ function commandLine(): Command {
       'A Discord bot that talks with a language model, the same conversation in a terminal, and one question from a script.',
     )
     .helpCommand(false)
+    // What stands behind a command is that command's.
+    .enablePositionalOptions()
     // Before subcommands are made: they inherit it.
     .exitOverride();
 
@@ -111,8 +113,14 @@ function commandLine(): Command {
 
   const history = program
     .command('history')
-    .description('the conversations that are kept; with a name or a channel’s id, one of them')
+    .description('the conversations that are kept; with a channel’s id or a name, one of them')
     .argument('[conversation]')
+    .option('-f, --format <format>', 'text, json or markdown', 'text')
+    .action(async (conversation, flags) => (await import('./console/history.js')).runHistory(conversation, flags));
+  history
+    .command('show')
+    .description('one conversation, whatever it is called')
+    .argument('<conversation>')
     .option('-f, --format <format>', 'text, json or markdown', 'text')
     .action(async (conversation, flags) => (await import('./console/history.js')).runHistory(conversation, flags));
   history

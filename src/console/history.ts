@@ -165,8 +165,9 @@ function marked({ text, hits }: Hit['excerpt']): string {
 /** What a text says, without its Markdown, on one line. */
 export function readable(text: string): string {
   const renderer = createRenderer({ columns: () => Number.MAX_SAFE_INTEGER, isColoured: false });
-  const plain = renderer.write(text.replaceAll(/^\s*(?:```|~~~).*$/gm, '')) + renderer.end();
-  return stripVTControlCharacters(plain).replaceAll(/\s+/g, ' ').trim();
+  const plain = stripVTControlCharacters(renderer.write(text) + renderer.end());
+  const withoutFences = plain.replaceAll(/^\s*(?:```|~~~).*$/gm, '');
+  return withoutFences.replaceAll(/\s+/g, ' ').trim();
 }
 
 const timeOf = (ms: number): string => new Date(ms).toLocaleString('sv').slice(0, 16);

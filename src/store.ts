@@ -528,10 +528,9 @@ function makeFolder(path: string): void {
 }
 
 function migrate(database: Database.Database, path: string): void {
-  // Whoever has nothing to write need not wait for others who do.
-  if (readVersion(database, path) === migrations.length) return;
   const step = database.transaction(() => {
     const version = readVersion(database, path);
+    // Also where it is so already: that a file can't be written to is told now.
     database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
     for (const migration of migrations.slice(version)) database.exec(migration);
     database.exec(`PRAGMA user_version = ${migrations.length}`);

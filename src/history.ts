@@ -1,11 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { setImmediate as nextRound } from 'node:timers/promises';
+import Database from 'better-sqlite3';
 import { z } from 'zod';
 import { UserError } from './errors.js';
 import type { Exchange } from './prompt.js';
 import type { Question } from './question.js';
 import { type Excerpt, excerpt, indexed, matching, type Phrases, readQuery } from './search.js';
-import { exchangeShape, kept, LOCKED_MS, openDatabase, openQueue, questionShape, readQuestion } from './store.js';
+import {
+  exchangeShape,
+  joinConsoles,
+  kept,
+  LOCKED_MS,
+  openDatabase,
+  openQueue,
+  questionShape,
+  readQuestion,
+} from './store.js';
 
 /** The channels of conversations on the console have ids that begin with this; a name follows. */
 const CONSOLE = 'console:';
@@ -26,7 +35,6 @@ export interface Conversation {
   /** What it is called, where it has a name: on the console. */
   readonly name?: string;
   readonly exchanges: number;
-  readonly firstAt: number;
   readonly lastAt: number;
   /** What was said last; missing where it can't be read. */
   readonly last?: PastExchange;
@@ -52,8 +60,8 @@ export interface Imported {
 
 export type History = ReturnType<typeof openHistory>;
 
-/** Turns that are put into the index in one transaction: others who write wait no longer than that takes. */
-const INDEXED_AT_ONCE = 200;
+/** Turns that are put into the index at a time; each takes about 60 µs. */
+const INDEXED_AT_ONCE = 50;
 
 /** Turns that are read at a time for an export. */
 const READ_AT_ONCE = 500;
@@ -72,16 +80,17 @@ const VERSION = 1;
 export function openHistory(path: string, onUnreadable: (seq: number) => void = () => {}, lockedMs = LOCKED_MS) {
   const database = openDatabase(path, lockedMs);
   const prepare = <Bound extends unknown[], Row>(sql: string) => kept(database.prepare<Bound, Row>(sql));
-  const { patiently, write, writeLast } = openQueue(lockedMs);
+  const { patiently, write, writeInPortions, writeLast } = openQueue(database, lockedMs);
   const unreadable = new Set<number>();
 
   // Beside max(), SQLite takes the other columns from the row that has it (“Bare columns in an aggregate query”).
   const selectConversations = prepare<[], ConversationRow>(
-    `SELECT channel_id AS channelId, count(*) AS exchanges, max(asked_at) AS askedAt, seq, question, answer, tokens,
-            (SELECT min(asked_at) FROM turns AS early
-             WHERE early.channel_id = turns.channel_id AND state = 'answered' AND question IS NOT NULL) AS firstAt
-     FROM turns WHERE state = 'answered' AND question IS NOT NULL
-     GROUP BY channel_id ORDER BY askedAt DESC, seq DESC`,
+    `WITH past AS (
+       SELECT channel_id, count(*) AS exchanges, max(asked_at), seq FROM turns
+       WHERE state = 'answered' AND question IS NOT NULL GROUP BY channel_id
+     )
+     SELECT seq, turns.channel_id AS channelId, exchanges, question, answer, tokens, asked_at AS askedAt
+     FROM past CROSS JOIN turns USING (seq) ORDER BY asked_at DESC, seq DESC`,
   );
   const selectLastOnConsole = prepare<[], { channelId: string }>(
     `SELECT channel_id AS channelId FROM turns WHERE channel_id GLOB '${CONSOLE}*' ORDER BY asked_at DESC, seq DESC LIMIT 1`,
@@ -108,9 +117,13 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
   const selectUnindexed = prepare<[], UnindexedRow>(
     `SELECT seq, question, answer FROM unindexed JOIN turns USING (seq) ORDER BY seq DESC LIMIT ${INDEXED_AT_ONCE}`,
   );
-  const insertSaid = prepare('INSERT INTO said (rowid, question, answer) VALUES (:seq, :question, :answer)');
+  const replaceSaid = prepare('REPLACE INTO said (rowid, question, answer) VALUES (:seq, :question, :answer)');
   const deleteUnindexed = prepare('DELETE FROM unindexed WHERE seq = ?');
 
+  const endLeft = prepare(
+    `UPDATE turns SET state = 'failed', failure = 'interrupted', ended_at = ?
+     WHERE state = 'open' AND channel_id GLOB '${CONSOLE}*' AND address IS NULL`,
+  );
   const selectSource = prepare<[object], SourceRow>(
     `SELECT seq, question, answer, tokens, asker_id AS askerId, finish, asked_at AS askedAt, ended_at AS endedAt
      FROM turns
@@ -118,8 +131,10 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
        AND seq >= coalesce((SELECT begins FROM windows WHERE channel_id = :channelId AND private_to = ''), 0)
      ORDER BY seq`,
   );
-  const selectAny = prepare<[string], object>(
-    `SELECT 1 FROM turns WHERE channel_id = ? AND question IS NOT NULL LIMIT 1`,
+  const selectAny = prepare<[object], object>(
+    `SELECT 1 FROM turns WHERE channel_id = :channelId AND state = 'answered' AND question IS NOT NULL
+     UNION ALL SELECT 1 FROM turns WHERE channel_id = :channelId AND state IN ('stopped', 'failed') AND question IS NOT NULL
+     UNION ALL SELECT 1 FROM turns WHERE channel_id = :channelId AND state = 'open' AND question IS NOT NULL LIMIT 1`,
   );
   const selectRole = prepare<[string], { role: string | null }>(
     'SELECT system_role AS role FROM channels WHERE id = ?',
@@ -155,18 +170,18 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
      ON CONFLICT (channel_id, private_to) DO UPDATE SET begins = max(begins, excluded.begins)`,
   );
 
-  const index = database.transaction((): number => {
+  function index(): number {
     const rows = selectUnindexed.all();
     for (const row of rows) {
       const question = readOrNote(row);
-      if (question) insertSaid.run({ seq: row.seq, question: asIndexed(question), answer: indexed(row.answer ?? '') });
+      if (question) replaceSaid.run({ seq: row.seq, question: asIndexed(question), answer: indexed(row.answer ?? '') });
       deleteUnindexed.run(row.seq);
     }
     return rows.length;
-  });
+  }
 
   const copyAll = database.transaction((from: string, to: string): number => {
-    if (selectAny.get(to)) throw new UserError('There is a conversation in that place already.');
+    if (selectAny.get({ channelId: to })) throw new UserError('There is a conversation in that place already.');
     let parentId: string | undefined;
     let copied = 0;
     for (const row of selectSource.all({ channelId: from })) {
@@ -187,18 +202,15 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
     return copied;
   });
 
-  const bringIn = database.transaction((lines: readonly Line[]): Imported => {
-    let turns = 0;
-    const all = lines.filter((line) => line.type === 'turn');
-    for (const { type, isPrivate, question, ...row } of all) {
-      const json = question === null ? null : JSON.stringify(question);
-      turns += insertTurn.run({ ...row, isPrivate: isPrivate ? 1 : 0, question: json }).changes;
-    }
-    for (const { type, ...row } of lines.filter((line) => line.type === 'channel')) insertChannel.run(row);
-    // They begin after turns, which have to be there.
-    for (const { type, ...row } of lines.filter((line) => line.type === 'window')) insertWindow.run(row);
-    return { turns, skipped: all.length - turns };
-  });
+  /** Whether a turn was brought in. */
+  function bringIn(line: Line): boolean {
+    if (line.type === 'channel') insertChannel.run(line);
+    if (line.type === 'window') insertWindow.run(line);
+    if (line.type !== 'turn') return false;
+    const { type, isPrivate, question, ...row } = line;
+    const json = question === null ? null : JSON.stringify(question);
+    return insertTurn.run({ ...row, isPrivate: isPrivate ? 1 : 0, question: json }).changes === 1;
+  }
 
   function readOrNote({ seq, question: json }: { readonly seq: number; readonly question: string }) {
     const question = readQuestion(json);
@@ -220,24 +232,25 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
     return [];
   }
 
-  function readConversation({ channelId, exchanges, firstAt, ...row }: ConversationRow): Conversation {
+  function readConversation({ channelId, exchanges, ...row }: ConversationRow): Conversation {
     const [last] = readPast(row);
     const name = channelId.startsWith(CONSOLE) ? channelId.slice(CONSOLE.length) : undefined;
     return {
-      ...{ channelId, exchanges, firstAt, lastAt: row.askedAt, kind: kindOf(channelId, last?.question) },
+      ...{ channelId, exchanges, lastAt: row.askedAt, kind: kindOf(channelId, last?.question) },
       ...(name !== undefined && { name }),
       ...(last && { last }),
     };
   }
 
-  function readHit(row: HitRow, phrases: Phrases): Hit[] {
+  function readHit(row: HitRow, phrases: Phrases, asShown: (text: string) => string): Hit[] {
     const question = readOrNote(row);
     if (!question) return [];
     const { channelId, askedAt, answer } = row;
     const [best] = partsOf(question, answer)
-      .map(([part, text]) => ({ part, excerpt: excerpt(text, phrases) }))
-      .sort((one, other) => other.excerpt.found - one.excerpt.found);
-    return best ? [{ channelId, question, askedAt, ...best }] : [];
+      .map(([part, text]) => ({ part, text, found: excerpt(text, phrases).found }))
+      .sort((one, other) => other.found - one.found);
+    if (!best) return [];
+    return [{ channelId, question, askedAt, part: best.part, excerpt: excerpt(asShown(best.text), phrases) }];
   }
 
   async function* exported(): AsyncGenerator<object> {
@@ -264,12 +277,13 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
 
   async function indexAll(onIndexing: (left: number) => void): Promise<void> {
     let left = (await patiently(() => countUnindexed.get()))?.left ?? 0;
-    while (left > 0) {
-      onIndexing(left);
-      const done = await write(() => index.immediate());
-      left = done < INDEXED_AT_ONCE ? 0 : Math.max(left - done, 1);
-      await nextRound();
-    }
+    if (left === 0) return;
+    const step = () => {
+      const done = index();
+      left = Math.max(left - done, 0);
+      return done === INDEXED_AT_ONCE;
+    };
+    await writeInPortions(step, () => onIndexing(left));
   }
 
   return {
@@ -277,6 +291,17 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
     async conversations(): Promise<readonly Conversation[]> {
       return (await patiently(() => selectConversations.all())).map(readConversation);
     },
+
+    /** Whether anything that was said in a channel is kept, whatever came of it. */
+    async has(channelId: string): Promise<boolean> {
+      return (await patiently(() => selectAny.get({ channelId }))) !== undefined;
+    },
+
+    /**
+     * Makes this process one that answers on the console, until it ends. What those before it left open is ended as
+     * failed, unless another console is there, which may be answering it.
+     */
+    joinConsoles: (): Promise<void> => joinConsoles(path, () => write(() => endLeft.run(Date.now()))),
 
     /** The channel of the conversation on the console in which somebody asked something last, whatever came of it. */
     async lastOnConsole(): Promise<string | undefined> {
@@ -299,13 +324,14 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
      * characters in a row of Chinese, Japanese or Korean are found, other words by their beginnings. What was said since
      * the last search is put into the index before; `onIndexing` hears how many turns that still takes.
      */
-    async search(words: string, { limit = 20, channelId, onIndexing = () => {} }: SearchOptions = {}) {
+    async search(words: string, options: SearchOptions = {}): Promise<readonly Hit[]> {
+      const { limit = 20, channelId, onIndexing = () => {}, asShown = String } = options;
       await indexAll(onIndexing);
       const phrases = readQuery(words);
       if (phrases.length === 0) return [];
       const match = matching(phrases);
       const rows = await patiently(() => selectHits.all({ match, limit, channelId: channelId ?? null }));
-      return rows.flatMap((row) => readHit(row, phrases));
+      return rows.flatMap((row) => readHit(row, phrases, asShown));
     },
 
     /**
@@ -330,14 +356,30 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
     },
 
     /**
-     * Brings in what {@link exportAll} wrote, all of it or nothing. Turns, system roles and windows that are there
-     * already stay as they are; turns of a channel that are new are its newest.
+     * Brings in what {@link exportAll} wrote, or nothing where a line is at fault. Turns, system roles and windows that
+     * are there already stay as they are; turns of a channel that are new are its newest. It goes in by and by, so that
+     * others can write meanwhile; where it is cut off, importing it again brings in the rest.
      *
      * @throws {UserError} that names each line at fault by its number
      */
-    async importAll(lines: Iterable<string> | AsyncIterable<string>): Promise<Imported> {
-      const read = await readLines(lines);
-      return write(() => bringIn.immediate(read));
+    async importAll(texts: Iterable<string> | AsyncIterable<string>): Promise<Imported> {
+      const read = await readLines(texts);
+      const lines = read.all();
+      try {
+        const imported = { turns: 0, skipped: 0 };
+        const step = () => {
+          const { done, value } = lines.next();
+          if (done) return false;
+          const isNew = bringIn(value);
+          if (value.type === 'turn') imported[isNew ? 'turns' : 'skipped'] += 1;
+          return true;
+        };
+        await writeInPortions(step);
+        return imported;
+      } finally {
+        lines.return();
+        read.close();
+      }
     },
 
     async close(): Promise<void> {
@@ -352,6 +394,8 @@ export interface SearchOptions {
   /** Where alone to search. */
   readonly channelId?: string;
   readonly onIndexing?: (left: number) => void;
+  /** How a text is shown, of which the excerpt is a part; as it is unless told. */
+  readonly asShown?: (text: string) => string;
 }
 
 interface PastRow {
@@ -371,7 +415,6 @@ interface SourceRow extends PastRow {
 interface ConversationRow extends PastRow {
   readonly channelId: string;
   readonly exchanges: number;
-  readonly firstAt: number;
 }
 
 interface UnindexedRow {
@@ -484,27 +527,68 @@ const jsonLine = (line: object): string =>
 /** Faults that are told one by one. */
 const FAULTS_TOLD = 10;
 
-async function readLines(texts: Iterable<string> | AsyncIterable<string>): Promise<readonly Line[]> {
-  const lines: Line[] = [];
-  const faults: string[] = [];
+/** Reads all lines, and keeps them. They are to be closed. */
+async function readLines(texts: Iterable<string> | AsyncIterable<string>) {
+  const lines = keepLines();
+  const faults = collectFaults();
   let number = 0;
-  for await (const text of texts) {
-    number += 1;
-    if (number === 1) checkHeader(text);
-    else if (text.trim() !== '') {
+  let last: Line | undefined;
+  try {
+    for await (const text of texts) {
+      number += 1;
+      if (number === 1) checkHeader(text);
+      if (number === 1 || text.trim() === '') continue;
       const line = readLine(text);
-      if (typeof line === 'string') faults.push(`Line ${number}: ${line}`);
-      else lines.push(line);
+      last = typeof line === 'string' ? undefined : line;
+      if (typeof line === 'string') faults.add(`Line ${number}: ${line}`);
+      else lines.add(number, text, line);
     }
+    if (number === 0) checkHeader('');
+    faults.check(last?.type === 'end' ? undefined : `Line ${number + 1} is missing: the end was cut off.`);
+    return lines;
+  } catch (error) {
+    lines.close();
+    throw error;
   }
-  if (number === 0) checkHeader('');
-  if (faults.length === 0 && lines.at(-1)?.type !== 'end')
-    faults.push(`Line ${number + 1} is missing: the end was cut off.`);
-  if (faults.length === 0) return lines;
-  const more = faults.length - FAULTS_TOLD;
-  const told = more > 0 ? [...faults.slice(0, FAULTS_TOLD), `And ${more} more.`] : faults;
-  throw new UserError([...told, 'Nothing was imported.'].join('\n'));
 }
+
+function collectFaults() {
+  const told: string[] = [];
+  let more = 0;
+  return {
+    add(fault: string): void {
+      if (told.length < FAULTS_TOLD) told.push(fault);
+      else more += 1;
+    },
+    /** @throws {UserError} that tells the faults, or if there are none, what is told at last */
+    check(last: string | undefined): void {
+      const all = told.length === 0 && last ? [last] : told;
+      if (all.length === 0) return;
+      throw new UserError([...all, ...(more > 0 ? [`And ${more} more.`] : []), 'Nothing was imported.'].join('\n'));
+    },
+  };
+}
+
+/** Lines that may be more than fit into memory, in a file of SQLite's that is gone when it is closed. */
+function keepLines() {
+  const file = kept(new Database(''));
+  file.exec('CREATE TABLE lines (place INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT; BEGIN');
+  const insert = kept(file.prepare('INSERT INTO lines VALUES (?, ?)'));
+  const select = kept(file.prepare<[], string>('SELECT text FROM lines ORDER BY place').pluck());
+  return {
+    // Windows begin after turns, which have to be there.
+    add: (number: number, text: string, { type }: Line): unknown =>
+      insert.run(type === 'window' ? number + BEHIND_ALL : number, text),
+    *all(): Generator<Line, void> {
+      // Only what was read as a line was added.
+      for (const text of select.iterate()) yield JSON.parse(text) as Line;
+    },
+    close: (): unknown => file.close(),
+  };
+}
+
+/** No file has so many lines. */
+const BEHIND_ALL = 2 ** 40;
 
 /** @throws {UserError} when a text is not the first line of an export that this version reads */
 function checkHeader(text: string): void {

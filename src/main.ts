@@ -68,6 +68,8 @@ function commandLine(): Command {
     )
     .helpCommand('help [command]', 'what a command can be told')
     .hook('preAction', readSettings)
+    // What stands behind a command is that command's.
+    .enablePositionalOptions()
     // Before subcommands are made: they inherit these.
     .exitOverride()
     .configureOutput({ writeOut: (text) => console.log(text.trimEnd()) });
@@ -116,8 +118,14 @@ function commandLine(): Command {
 
   const history = program
     .command('history')
-    .description('the conversations that are kept; with a name or a channel’s id, one of them')
+    .description('the conversations that are kept; with a channel’s id or a name, one of them')
     .argument('[conversation]')
+    .option('-f, --format <format>', 'text, json or markdown', 'text')
+    .action(async (conversation, flags) => (await import('./console/history.js')).runHistory(conversation, flags));
+  history
+    .command('show')
+    .description('one conversation, whatever it is called')
+    .argument('<conversation>')
     .option('-f, --format <format>', 'text, json or markdown', 'text')
     .action(async (conversation, flags) => (await import('./console/history.js')).runHistory(conversation, flags));
   history

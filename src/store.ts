@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextRound } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { z } from 'zod';
 import type { LeftTurn, Store } from './chat.js';
@@ -36,18 +36,32 @@ const CHECKED_WHOLE = 32 * 1024 * 1024;
 /** All tables but those of the index, whose check takes many times as long, and which can be made anew from the others. */
 const ownTables = `SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'`;
 
+/** How long a transaction of many may last, in milliseconds: others that write wait for it, and so does this process. */
+const PORTION_MS = 50;
+
+/** How long the file is left to others after it. They look for that every LOOK_AGAIN_MS. */
+const PAUSE_MS = LOOK_AGAIN_MS + 5;
+
+/** Turns that leave the index in one transaction; each takes 2 to 7 ms of its end where the index is large. */
+const LEAVING_AT_ONCE = 20;
+
 /**
- * A turn leaves the index in about a millisecond, and the index is written anew in about 16 ms for each thousand turns in
- * it. That is done where it is small, because it alone leaves no trace of a word at all, and where many turns leave it.
+ * An index of up to so many turns is written anew when something is forgotten, in about 16 ms for each thousand. That
+ * alone leaves no trace of a word: what left it turn by turn may still stand between two pages, as a place in the alphabet.
  */
-const SMALL_INDEX = 20_000;
-const FORGOTTEN_SINGLY = 1000;
+const SMALL_INDEX = 3000;
 
 /**
  * Files up to this size, in bytes, are written anew when something is forgotten; that takes about 6 ms a megabyte. When
  * SQLite moves rows between its pages, it leaves copies of them where they were, which `secure_delete` never erases.
  */
-const WRITTEN_ANEW = 128 * 1024 * 1024;
+const SMALL_FILE = 10 * 1024 * 1024;
+
+/** For how long a reset waits until all traces are gone, in milliseconds. Where they are very many, that goes on behind it. */
+const ERASING_MS = 2000;
+
+/** How often the log is tried to be written back while others read from it. */
+const MOST_LOOKS = 50;
 
 /** Of so many direct conversations, those spoken in last, missed messages are looked for. */
 const MOST_DIRECT = 100;
@@ -63,7 +77,7 @@ const MOST_DIRECT = 100;
 export function openStore(path: string, onUnreadable: (seq: number) => void = () => {}, lockedMs = LOCKED_MS): Store {
   const database = openDatabase(path, lockedMs);
   const prepare = <Bound extends unknown[], Row>(sql: string) => kept(database.prepare<Bound, Row>(sql));
-  const { patiently, write, insist, writeLast } = openQueue(lockedMs);
+  const { patiently, write, insist, writeLast } = openQueue(database, lockedMs);
   const unreadable = new Set<number>();
 
   const insertTurn = prepare(
@@ -117,20 +131,23 @@ export function openStore(path: string, onUnreadable: (seq: number) => void = ()
      WHERE channel_id = :channelId AND state IN ('stopped', 'failed') AND question IS NOT NULL
        AND (private = 0 OR asker_id = :askerId)`,
   );
-  const selectIsIndexAnew = prepare<[object], object>(
-    `WITH going AS (
-       SELECT seq FROM turns WHERE channel_id = :channelId AND state = 'answered' AND question IS NOT NULL
-       UNION ALL
-       SELECT seq FROM turns WHERE channel_id = :channelId AND state IN ('stopped', 'failed') AND question IS NOT NULL
-     )
-     SELECT 1 WHERE (SELECT count(*) FROM said_docsize) <= ${SMALL_INDEX}
-       OR EXISTS (SELECT 1 FROM going LIMIT 1 OFFSET ${FORGOTTEN_SINGLY})`,
+  const endAnswersElsewhere = prepare(
+    `UPDATE turns SET state = 'stopped', failure = 'reset', ended_at = :now
+     WHERE channel_id = :channelId AND state = 'open' AND address IS NULL AND (private = 0 OR asker_id = :askerId)`,
+  );
+  const selectLeaving = prepare<[], number>(`SELECT seq FROM leaving LIMIT ${LEAVING_AT_ONCE}`).pluck();
+  const leave = prepare('DELETE FROM said WHERE rowid = ?');
+  const deleteLeaving = prepare('DELETE FROM leaving WHERE seq = ?');
+  const selectSmallIndex = prepare<[], object>(
+    `SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM said_docsize LIMIT 1 OFFSET ${SMALL_INDEX})`,
   );
   const leaveTraces = prepare(`INSERT INTO said (said, rank) VALUES ('secure-delete', 0)`);
   const leaveNoTraces = prepare(`INSERT INTO said (said, rank) VALUES ('secure-delete', 1)`);
+  const leaveAll = prepare('DELETE FROM said WHERE rowid IN (SELECT seq FROM leaving)');
+  const deleteAllLeaving = prepare('DELETE FROM leaving');
   const writeIndexAnew = prepare(`INSERT INTO said (said) VALUES ('rebuild')`);
-  const selectSize = prepare<[], { isSmall: number }>(
-    `SELECT page_count * page_size <= ${WRITTEN_ANEW} AS isSmall FROM pragma_page_count, pragma_page_size`,
+  const selectSmallFile = prepare<[], object>(
+    `SELECT 1 FROM pragma_page_count, pragma_page_size WHERE page_count * page_size <= ${SMALL_FILE}`,
   );
   const writeFileAnew = prepare('VACUUM');
   const selectRole = prepare<[string], { role: string | null }>(
@@ -140,7 +157,7 @@ export function openStore(path: string, onUnreadable: (seq: number) => void = ()
     `INSERT INTO channels (id, system_role) VALUES (:channelId, :role)
      ON CONFLICT (id) DO UPDATE SET system_role = :role`,
   );
-  const writeBack = prepare('PRAGMA wal_checkpoint(TRUNCATE)');
+  const writeBack = prepare<[], { busy: number }>('PRAGMA wal_checkpoint(TRUNCATE)');
   const begin = database.transaction(
     (question: Question, address: string | undefined, refused: string | undefined): boolean => {
       const now = Date.now();
@@ -162,17 +179,53 @@ export function openStore(path: string, onUnreadable: (seq: number) => void = ()
     },
   );
   const reset = database.transaction((channelId: string, askerId: string, running: string | undefined): number => {
-    if (running) endTurn.run({ id: running, state: 'stopped', failure: 'reset', answer: null, now: Date.now() });
-    const isIndexAnew = selectIsIndexAnew.get({ channelId }) !== undefined;
-    if (isIndexAnew) leaveTraces.run();
+    const now = Date.now();
+    if (running) endTurn.run({ id: running, state: 'stopped', failure: 'reset', answer: null, now });
+    endAnswersElsewhere.run({ channelId, askerId, now });
     forgetRemains.run({ channelId, askerId });
-    const { changes } = forgetExchanges.run({ channelId, askerId });
-    if (isIndexAnew) {
-      writeIndexAnew.run();
-      leaveNoTraces.run();
-    }
-    return changes;
+    return forgetExchanges.run({ channelId, askerId }).changes;
   });
+  const leaveSmallIndex = database.transaction((): void => {
+    if (!selectSmallIndex.get()) return;
+    leaveTraces.run();
+    leaveAll.run();
+    deleteAllLeaving.run();
+    writeIndexAnew.run();
+    leaveNoTraces.run();
+  });
+
+  const leaveIndex = database.transaction((): boolean => {
+    const leaving = selectLeaving.all();
+    for (const seq of leaving) {
+      leave.run(seq);
+      deleteLeaving.run(seq);
+    }
+    return leaving.length === LEAVING_AT_ONCE;
+  });
+
+  /** Erases what was forgotten, as far as nobody has to wait long for it. What can't be done now is done another time. */
+  async function erase(): Promise<void> {
+    try {
+      if ((await patiently(() => selectLeaving.all())).length > 0) {
+        await write(() => leaveSmallIndex.immediate());
+        while (await write(() => leaveIndex.immediate())) await delay(PAUSE_MS);
+      }
+      await nextRound();
+      if (selectSmallFile.get()) await write(() => unlessHindered(() => writeFileAnew.run()));
+      // Until it is written back, the log beside the file still holds the words; at the latest, closing does it.
+      for (let look = 0; look < MOST_LOOKS && (await write(() => writeBack.get()))?.busy; look += 1) {
+        await delay(LOOK_AGAIN_MS);
+      }
+    } catch {
+      // They can't be found any more.
+    }
+  }
+
+  // A process that was cut off, or one of an older version, may have left that undone.
+  patiently(() => selectLeaving.get()).then(
+    (seq) => (seq === undefined ? undefined : erase()),
+    () => {},
+  );
 
   function noteUnreadable({ seq }: { readonly seq: number }): void {
     if (unreadable.has(seq)) return;
@@ -224,9 +277,7 @@ export function openStore(path: string, onUnreadable: (seq: number) => void = ()
     },
     async reset(channelId, askerId, running) {
       const forgotten = await write(() => reset.immediate(channelId, askerId, running));
-      await write(() => (selectSize.get()?.isSmall ? writeFileAnew.run() : undefined)).catch(() => {});
-      // Until it is written back, the log beside the file still holds the words; at the latest, closing does it.
-      await write(() => writeBack.all()).catch(() => {});
+      await Promise.race([erase(), delay(ERASING_MS, undefined, { ref: false })]);
       return forgotten;
     },
     systemRole: async (channelId) => (await patiently(() => selectRole.get(channelId)))?.role ?? undefined,
@@ -243,7 +294,7 @@ export function openStore(path: string, onUnreadable: (seq: number) => void = ()
  * Does what is asked of the file as soon as no other program keeps it from it. SQLite itself would wait too, and keep the
  * whole process waiting with it. All of it throws a StoreError that tells what kept it from being done.
  */
-export function openQueue(lockedMs: number) {
+export function openQueue(database: Database.Database, lockedMs: number) {
   let last: Promise<unknown> = Promise.resolve();
   let lockedSince = 0;
   let lockedAt = Number.NEGATIVE_INFINITY;
@@ -304,9 +355,27 @@ export function openQueue(lockedMs: number) {
     });
   }
 
+  /**
+   * Takes steps until one says that it was the last, in transactions between which others can write. `before` is told
+   * of each.
+   */
+  async function writeInPortions(step: () => boolean, before: () => unknown = () => {}): Promise<void> {
+    const portion = database.transaction((): boolean => {
+      const began = performance.now();
+      while (performance.now() - began < PORTION_MS) if (!step()) return false;
+      return true;
+    });
+    for (;;) {
+      before();
+      if (!(await write(() => portion.immediate()))) return;
+      await delay(PAUSE_MS);
+    }
+  }
+
   return {
     patiently,
     write,
+    writeInPortions,
     insist,
     /** Does the last of all; what is still to be done before it does not wait for another program any more. */
     writeLast<Result>(work: () => Result): Promise<Result> {
@@ -314,6 +383,15 @@ export function openQueue(lockedMs: number) {
       return write(work);
     },
   };
+}
+
+/** Does what others can keep from being done, and nobody is to wait for. */
+function unlessHindered(work: () => unknown): void {
+  try {
+    work();
+  } catch {
+    // There will be another time.
+  }
 }
 
 /** What an error of SQLite means ("Result and Error Codes"). */
@@ -336,23 +414,55 @@ const failures: Readonly<Record<string, StoreFailure>> = {
 
 /**
  * Makes this process the only one that answers from the file at `path`, until it ends, however that comes about. Others
- * may read and write the file all the same. The lock is one of SQLite's on a file of its own, because the operating
- * system takes such locks back from a process that died.
+ * may read and write the file all the same.
  *
  * @throws {ConfigError} when another process has done so
  */
 export function claim(path: string): void {
-  makeFolder(path);
   try {
-    // By whatever name the file goes, there is one lock.
-    const file = existsSync(path) ? realpathSync(path) : path;
-    const lock = kept(new Database(`${file}-bot`, { timeout: 0 }));
-    lock.exec('BEGIN EXCLUSIVE');
+    openLock(path, 'bot').exec('BEGIN EXCLUSIVE');
   } catch (error) {
     throw failureIn(error) === 'locked'
       ? new ConfigError(`DATABASE_PATH: another Parley answers from ${path} already. This one ends.`)
       : notOpened(error, path);
   }
+}
+
+/**
+ * Makes this process one of those that answer on the console from the file at `path`, until it ends, however that comes
+ * about. Where there is no other one, `whileAlone` is run before another can come.
+ *
+ * @throws {ConfigError} when it can't be noted beside the file
+ */
+export async function joinConsoles(path: string, whileAlone: () => Promise<unknown>): Promise<void> {
+  try {
+    const lock = openLock(path, 'console');
+    if (beginsAlone(lock)) {
+      await whileAlone().finally(() => lock.exec('COMMIT'));
+    }
+    // Another that looks whether it is alone keeps the lock for as long as that takes.
+    lock.exec(`PRAGMA busy_timeout = ${LOCKED_MS}; BEGIN; SELECT count(*) FROM sqlite_schema`);
+  } catch (error) {
+    throw error instanceof StoreError ? error : notOpened(error, path);
+  }
+}
+
+function beginsAlone(lock: Database.Database): boolean {
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+    return true;
+  } catch (error) {
+    if (failureIn(error) === 'locked') return false;
+    throw error;
+  }
+}
+
+/** A file of its own for a lock of SQLite's, which the operating system takes back from a process that died. */
+function openLock(path: string, purpose: 'bot' | 'console'): Database.Database {
+  makeFolder(path);
+  // By whatever name the file goes, there is one lock.
+  const file = existsSync(path) ? realpathSync(path) : path;
+  return kept(new Database(`${file}-${purpose}`, { timeout: 0 }));
 }
 
 /**
@@ -420,6 +530,7 @@ function makeFolder(path: string): void {
 function migrate(database: Database.Database, path: string): void {
   const step = database.transaction(() => {
     const version = readVersion(database, path);
+    // Also where it is so already: that a file can't be written to is told now.
     database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
     for (const migration of migrations.slice(version)) database.exec(migration);
     database.exec(`PRAGMA user_version = ${migrations.length}`);

@@ -1,10 +1,13 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { hash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Store } from '../src/chat.js';
 import { UserError } from '../src/errors.js';
 import { consoleChannel, type History, openHistory } from '../src/history.js';
@@ -18,6 +21,9 @@ let files = 0;
 /** Some versions of Node abort where one of these is freed; see the store. */
 const unfreed: object[] = [];
 const newPath = (): string => join(folder, `${files++}.db`);
+
+/** A module of the built program. */
+const built = (name: string): string => new URL(`../dist/src/${name}.js`, import.meta.url).href;
 
 function openBeside(path: string): Database.Database {
   const database = new Database(path);
@@ -74,7 +80,7 @@ describe('conversations', () => {
     vi.useRealTimers();
     const all = await history.conversations();
     expect(all).toMatchObject([
-      { channelId: '100', kind: 'channel', exchanges: 2, firstAt: 1, lastAt: 5, last: { answer: 'answered at 5' } },
+      { channelId: '100', kind: 'channel', exchanges: 2, lastAt: 5, last: { answer: 'answered at 5' } },
       { channelId: 'console:Über: alles', kind: 'console', name: 'Über: alles', exchanges: 1 },
       { channelId: '300', kind: 'direct' },
       { channelId: '200', kind: 'thread', last: { askedAt: 2, question: { text: 'asked at 2' } } },
@@ -177,20 +183,39 @@ describe('a search', () => {
       fc.asyncProperty(words, async (query) => {
         expect(Array.isArray(await history.search(query))).toBe(true);
       }),
-      { numRuns: 300 },
+      { numRuns: import.meta.env.MODE === 'long' ? 300 : 100 },
     );
     await close();
   });
 
-  test('tells how much is still to be put into the index, and goes on where another ended', async () => {
+  test('tells how much is still to be put into the index, in transactions between which others can write', async () => {
     const { path, store, history, close } = open();
-    for (let count = 0; count < 450; count += 1) await store.begin(question(`word${count}`), '');
+    const others = Array.from({ length: 50 }, (_, index) => `文件系统${index}`).join('，');
+    await history.importAll(manyLines(250, (index) => ({ channelId: 'c1', text: `${others} word${index}` })));
     const told: number[] = [];
-    expect(await history.search('word449', { onIndexing: (left) => told.push(left) })).toHaveLength(1);
-    expect(told).toEqual([450, 250, 50]);
-    expect(rowsOf(path, 'SELECT * FROM unindexed')).toEqual([]);
+    let written: Promise<unknown> | undefined;
+    const searched = history.search('word249', {
+      onIndexing(left) {
+        told.push(left);
+        written ??= store.begin(question('meanwhile'), '').then(() => told.push(-1));
+      },
+    });
+    expect(await searched).toHaveLength(1);
+    await written;
+    expect(told[0]).toBe(250);
+    expect(told.filter((left) => left >= 0)).toEqual([...told].filter((left) => left >= 0).sort((a, b) => b - a));
+    expect(rowsOf(path, 'SELECT count(*) AS left FROM unindexed')).toEqual([{ left: 0 }]);
+    const count = told.length;
     await history.search('word1', { onIndexing: (left) => told.push(left) });
-    expect(told).toHaveLength(3);
+    expect(told).toHaveLength(count);
+    await close();
+  });
+
+  test('shows an excerpt of what is made of a text, and finds in the text as it is', async () => {
+    const { store, history, close } = open();
+    await answered(store, 'one', '**文**件 and\n\n- more');
+    const asShown = (text: string) => text.replaceAll('*', '').replaceAll(/\s+/g, ' ');
+    expect(await hits(history, 'more', { asShown })).toEqual(['answer: 文件 and - more']);
     await close();
   });
 
@@ -245,6 +270,34 @@ describe('what was forgotten', () => {
     await close();
   });
 
+  test('leaves the words of a large index in several steps, the last of which another process may take', async () => {
+    const { path, store, history, close } = open();
+    const told = (index: number) => ({
+      channelId: index % 60 === 0 ? 'c1' : 'c2',
+      text: `word ${wordsOf(index, 0)[0]}`,
+    });
+    await history.importAll(manyLines(3100, told));
+    await answered(store, 'more', 'xyzzyplugh', { channelId: 'c1' });
+    await history.search('word');
+    const older = openBeside(path);
+    const forget = `UPDATE turns SET question = NULL, answer = NULL WHERE seq = (SELECT min(seq) FROM turns WHERE channel_id = 'c2')`;
+    older.exec(forget);
+    older.close();
+    expect(await history.search('word', { limit: 10_000, channelId: 'c2' })).toHaveLength(3047);
+    expect(await store.reset('c1', '1', undefined)).toBe(53);
+    const inIndex = 'SELECT count(*) AS count FROM said';
+    expect(rowsOf(path, inIndex)).toEqual([{ count: 3047 }]);
+    expect(rowsOf(path, 'SELECT * FROM leaving')).toEqual([]);
+    expect(standing(path)).toEqual([]);
+    // As a process leaves it that is cut off behind a reset.
+    const cutOff = openBeside(path);
+    cutOff.exec(forget.replace('min(seq)', 'max(seq)'));
+    cutOff.close();
+    const next = openStore(path);
+    await vi.waitUntil(() => isDeepStrictEqual(rowsOf(path, inIndex), [{ count: 3046 }]), { interval: 5 });
+    await Promise.all([close(), next.close()]);
+  });
+
   test('leaves no word behind, in whatever steps it came and went', () =>
     fc.assert(
       fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 150 }), { minLength: 1, maxLength: 5 }), async (counts) => {
@@ -264,9 +317,9 @@ describe('what was forgotten', () => {
           if (count % 3 === 0) await store.reset('c2', '1', undefined);
         }
         await store.reset('c1', '1', undefined);
-        const bytes = readFileSync(path);
-        for (let index = 0; index < number; index += 1) {
-          isAnyLeft ||= wordsOf(index, 1).some((word) => bytes.includes(word));
+        const forgotten = new Set(Array.from({ length: number }, (_, index) => wordsOf(index, 1)).flat());
+        for (const [digits] of readFileSync(path, 'latin1').matchAll(/[0-9a-f]{12,}(?=x)/g)) {
+          isAnyLeft ||= [12, 13, 14, 15, 16].some((length) => forgotten.has(`${digits.slice(-length)}x`));
         }
         expect(isAnyLeft).toBe(false);
         await close();
@@ -331,9 +384,13 @@ describe('a process of an older version', () => {
     expect(await hits(history, 'answer')).toEqual(['answer: answer to after', 'answer: answer to before']);
     forget.run('c1');
     expect(await hits(history, 'answer')).toEqual(['answer: answer to after']);
-    expect(rowsOf(path, 'SELECT rowid FROM said')).toEqual([{ rowid: 2 }]);
     older.close();
     await history.close();
+    const store = openStore(path);
+    await vi.waitUntil(() => isDeepStrictEqual(rowsOf(path, 'SELECT rowid FROM said'), [{ rowid: 2 }]), {
+      interval: 5,
+    });
+    await store.close();
   });
 });
 
@@ -356,6 +413,85 @@ test('a bot that writes and consoles that search have no trouble with each other
       .sort(),
   );
   await Promise.all([close(), other.close()]);
+});
+
+describe('an answer that runs on the console', () => {
+  const onConsole = { channelId: consoleChannel('trip') };
+
+  /** Another process that joins the consoles of a file, and then does this until it is killed. */
+  async function another(path: string, then: string): Promise<ChildProcess> {
+    const script = `
+      const { openStore } = await import(${JSON.stringify(built('store'))});
+      const { openHistory } = await import(${JSON.stringify(built('history'))});
+      await openHistory(${JSON.stringify(path)}).joinConsoles();
+      const store = openStore(${JSON.stringify(path)});
+      ${then}
+      console.log('done');
+      setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    await once(child.stdout, 'data');
+    return child;
+  }
+
+  test('is ended as failed when it died with its process, and left alone as long as a console lives', async () => {
+    const path = newPath();
+    const asked = question('the-lost-word', onConsole);
+    const { store, history, close } = open(path);
+    await store.begin(question('of Discord'), 'an address');
+    const one = await another(path, `await store.begin(${JSON.stringify(asked)}, undefined);`);
+    const other = await another(path, '');
+    const states = 'SELECT state, failure FROM turns ORDER BY seq';
+    const isOpen = { state: 'open', failure: null };
+    expect(rowsOf(path, states)).toEqual([isOpen, isOpen]);
+    for (const child of [one, other]) {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+    await history.joinConsoles();
+    expect(rowsOf(path, states)).toEqual([isOpen, { state: 'failed', failure: 'interrupted' }]);
+    await store.reset(onConsole.channelId, ada.id, undefined);
+    expect(readFileSync(path).includes('the-lost-word')).toBe(false);
+    await close();
+  });
+
+  test('is ended and forgotten by a reset, also one in another process, where it is nobody else’s in private', async () => {
+    const { path, store, history, close } = open();
+    const here = openStore(path);
+    const mine = question('the-secret-word', onConsole);
+    const theirs = question('theirs', { ...onConsole, speaker: bob, isPrivate: true });
+    const elsewhere = question('elsewhere', { channelId: consoleChannel('other') });
+    const onDiscord = question('on Discord', onConsole);
+    for (const asked of [mine, theirs, elsewhere]) await store.begin(asked, undefined);
+    // Whoever finds its audience again goes on with it.
+    await store.begin(onDiscord, 'an address');
+    expect(await here.reset(onConsole.channelId, ada.id, undefined)).toBe(0);
+    expect(readFileSync(path).includes('the-secret-word')).toBe(false);
+    const finished = [mine, theirs, elsewhere, onDiscord].map(({ id }) => store.finish(id, 'late', 1, 'stop'));
+    expect(await Promise.all(finished)).toEqual([false, true, true, true]);
+    expect((await history.read(onConsole.channelId)).map(({ question }) => question.text)).toEqual([
+      'theirs',
+      'on Discord',
+    ]);
+    await Promise.all([close(), here.close()]);
+  });
+});
+
+test('a place is taken as soon as anything was said in it, and free again when that is forgotten', async () => {
+  const { store, history, close } = open();
+  expect(await history.has('c1')).toBe(false);
+  const asked = question('one');
+  await store.begin(asked, 'x');
+  expect(await history.has('c1')).toBe(true);
+  await store.end(asked.id, 'failed', 'busy', '');
+  expect(await history.has('c1')).toBe(true);
+  await answered(store, 'two', 'Yes.', { channelId: 'c2' });
+  expect(await history.has('c2')).toBe(true);
+  for (const channelId of ['c1', 'c2']) await store.reset(channelId, ada.id, undefined);
+  expect([await history.has('c1'), await history.has('c2')]).toEqual([false, false]);
+  await close();
 });
 
 test('a locked file is waited for, and told of when that lasts', async () => {
@@ -502,7 +638,7 @@ describe('an export', () => {
         }
         await Promise.all([from.close(), to.close()]);
       }),
-      { numRuns: import.meta.env.MODE === 'long' ? 300 : 30 },
+      { numRuns: import.meta.env.MODE === 'long' ? 300 : 15 },
     ));
 
   test('keeps when and how each turn ended, and which conversations are direct', async () => {
@@ -594,15 +730,28 @@ describe('an import', () => {
     await close();
   });
 
-  test('that fails midway leaves nothing', async () => {
+  test('that was cut off is made whole by importing again', async () => {
     const { path, history, close } = open();
+    const lines = [...manyLines(5, () => ({ channelId: 'c1', text: 'one' }))];
     const database = openBeside(path);
     database.exec(
       `CREATE TRIGGER full AFTER INSERT ON turns WHEN new.seq = 3 BEGIN SELECT raise(ABORT, 'no more'); END`,
     );
-    await expect(history.importAll(manyLines(5, () => ({ channelId: 'c1', text: 'one' })))).rejects.toThrow();
-    expect(rowsOf(path, 'SELECT * FROM turns')).toEqual([]);
+    await expect(history.importAll(lines)).rejects.toThrow();
+    expect(await history.read('c1')).toEqual([]);
+    database.exec('DROP TRIGGER full');
     database.close();
+    expect(await history.importAll(lines)).toEqual({ turns: 5, skipped: 0 });
+    await close();
+  });
+
+  test('takes windows as they are meant, wherever they stand', async () => {
+    const { store, history, close } = open();
+    const lines = [...manyLines(2, () => ({ channelId: 'c1', text: 'one' }))];
+    const after = JSON.parse(lines[1] ?? '').id;
+    const window = JSON.stringify({ type: 'window', channelId: 'c1', privateTo: '', after });
+    await history.importAll([header, window, ...lines.slice(1)]);
+    expect(await store.exchanges('c1')).toHaveLength(1);
     await close();
   });
 

@@ -40,6 +40,7 @@ export async function runChat(flags: ChatFlags): Promise<void> {
   const config = readFlags(flags, process.env);
   const words = wordsFor(systemLanguage(process.env));
   const history = openHistory(config.DATABASE_PATH);
+  await history.joinConsoles();
   const name = await chooseConversation(flags, history);
   // Not marked as direct: those are channels in which the bot looks for what it missed.
   const place: Place = { channelId: consoleChannel(name) };
@@ -156,11 +157,10 @@ export async function chooseConversation(flags: ConversationFlags, history: Hist
     if (last === undefined) throw new Misuse('There is no conversation to go on with.');
     return last;
   }
-  const known = new Set((await history.conversations()).map(({ channelId }) => channelId));
-  const wished = channel ?? new Date().toLocaleString('sv').replace(/[ :]/g, '-');
-  const name = firstFree(wished, (one) => known.has(consoleChannel(one)));
+  const wished = channel === undefined ? new Date().toLocaleString('sv').replace(/[ :]/g, '-') : `copy-of-${channel}`;
+  const name = await firstFree(wished, (one) => history.has(consoleChannel(one)));
   if (channel !== undefined) {
-    if (!known.has(channel)) throw new Misuse('There is no conversation in a channel of that id.');
+    if (!(await history.has(channel))) throw new Misuse('There is no conversation in a channel of that id.');
     await history.copy(channel, consoleChannel(name));
   }
   return name;
@@ -173,9 +173,9 @@ function named(name: string): string {
   return name.trim();
 }
 
-function firstFree(wished: string, isTaken: (name: string) => boolean): string {
+async function firstFree(wished: string, isTaken: (name: string) => Promise<boolean>): Promise<string> {
   let name = wished;
-  for (let number = 2; isTaken(name); number++) name = `${wished}-${number}`;
+  for (let number = 2; await isTaken(name); number++) name = `${wished}-${number}`;
   return name;
 }
 

@@ -345,6 +345,9 @@ test('--channel goes on with a copy of a channel’s conversation, and the chann
   ]);
   expect(await store.exchanges('1234', ada.id)).toMatchObject([{ question: asked }, { question: secret }]);
   expect(await store.systemRole('1234')).toBe('Rhyme.');
+  // Under a name that is no channel's id; and it was reset.
+  expect(await store.systemRole(consoleChannel('copy-of-1234'))).toBe('Shout.');
+  expect(await store.exchanges(consoleChannel('copy-of-1234'))).toEqual([]);
 });
 
 /** A chat API that keeps the bytes of what it is asked, and answers by how much was said before. */

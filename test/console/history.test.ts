@@ -1,10 +1,12 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { consoleChannel } from '../../src/history.js';
+import { lineOf, listOf, readable, runHistory, runSearch, talkOf } from '../../src/console/history.js';
+import { Misuse } from '../../src/console/misuse.js';
+import { consoleChannel, openHistory } from '../../src/history.js';
 import { openStore } from '../../src/store.js';
 import { ada, bob, question } from '../fakes.js';
-import { harmIn, newFolder, openProgram, outcome, run, settingsFor } from './program.js';
+import { BOLD, harmIn, newFolder, openProgram, outcome, run, settingsFor } from './program.js';
 import { noTerminal } from './terminal.js';
 
 const TRIP = { id: 'console', handle: 'eve', name: 'Eve' };
@@ -39,38 +41,50 @@ async function rememberedTalks() {
 const TIME = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d`;
 
 test('the conversations are listed with what was said last, the newest first, as text, Markdown and JSON', async () => {
-  const { settings } = await rememberedTalks();
-  const [text, markdown, json] = await Promise.all(
-    ['text', 'markdown', 'json'].map((format) => outcome(['history', '--format', format], settings)),
-  );
-  expect(text?.out).toMatch(
+  const { settings, databasePath } = await rememberedTalks();
+  const { out, ...end } = await outcome(['history'], settings);
+  expect(end).toEqual({ code: 0, err: '' });
+  expect(out).toMatch(
     new RegExp(`^${TIME}\t旅行\tconsole\t1 exchange\t它管理磁盘。\n${TIME}\t1234\tchannel\t3 exchanges\tYes\\.\n$`),
   );
-  expect(markdown?.out).toMatch(/^- \*\*旅行\*\* \(console, .*, 1 exchange\): 它管理磁盘。\n- \*\*1234\*\* .*\n$/);
-  expect(JSON.parse(json?.out ?? '')).toMatchObject([
+  const history = openHistory(databasePath);
+  const all = await history.conversations();
+  expect(listOf(all, 'markdown')).toMatch(
+    /^- \*\*旅行\*\* \(console, .*, 1 exchange\): 它管理磁盘。\n- \*\*1234\*\* .*$/,
+  );
+  expect(JSON.parse(listOf(all, 'json'))).toMatchObject([
     { channelId: 'console:旅行', kind: 'console', name: '旅行', exchanges: 1 },
     { channelId: '1234', kind: 'channel', exchanges: 3, last: { answer: 'Yes.', question: { text: 'Is that so?' } } },
   ]);
-  for (const each of [text, markdown, json]) expect(each).toMatchObject({ code: 0, err: '' });
+  await history.close();
 });
 
-test('one conversation is told whole, by its name or the id of its channel, as text, Markdown and JSON', async () => {
-  const { settings } = await rememberedTalks();
-  const [text, markdown, json] = await Promise.all([
-    outcome(['history', '旅行'], settings),
-    outcome(['history', '1234', '-f', 'markdown'], settings),
+test('where nothing is kept, that is said beside an empty list', async () => {
+  const settings = settingsFor('http://127.0.0.1:9/v1', join(newFolder(), 'none.db'));
+  expect(await outcome(['history', '--format', 'json'], settings)).toEqual({
+    ...{ code: 0, out: '[]\n', err: expect.stringMatching(/^No conversation is kept in .*none\.db yet\.\n$/) },
+  });
+});
+
+test('one conversation is told whole, by the id of its channel or its name, whatever that is, as Markdown and JSON', async () => {
+  const { settings, databasePath } = await rememberedTalks();
+  const store = openStore(databasePath);
+  for (const [name, answer] of [
+    ['search', 'Found.'],
+    ['1234', 'A namesake.'],
+  ] as const) {
+    const asked = question('Where?', { channelId: consoleChannel(name), speaker: TRIP });
+    await store.begin(asked, undefined);
+    await store.finish(asked.id, answer, 9, 'stop');
+  }
+  await store.close();
+  const [text, namesake, json] = await Promise.all([
+    outcome(['history', 'show', 'search'], settings),
+    outcome(['history', 'console:1234'], settings),
     outcome(['history', '1234', '--format', 'json'], settings),
   ]);
-  expect(text.out).toMatch(
-    new RegExp(`^\\*\\*Eve\\*\\*, ${TIME}\n\n文件系统是什么？\n\n\\*\\*Parley\\*\\*\n\n它管理磁盘。\n`),
-  );
-  expect(markdown.out.replaceAll(new RegExp(TIME, 'g'), 'TIME').trimEnd()).toBe(
-    [
-      '**Ada**, TIME\n\nHow do I open a file?\n\n**Parley**\n\nUse `open`.\n\nThen *read*.',
-      '**Bob (private)**, TIME\n\nAnd a folder?\n\n**Parley**\n\nThe same.',
-      '**Ada**, TIME\n\n> Cats\n> are liquid.\n\nIs that so?\n\n**Parley**\n\nYes.',
-    ].join('\n\n'),
-  );
+  expect(text.out).toMatch(new RegExp(`^\\*\\*Eve\\*\\*, ${TIME}\n\nWhere\\?\n\n\\*\\*Parley\\*\\*\n\nFound\\.\n$`));
+  expect(namesake.out).toMatch(/\nA namesake\.\n$/);
   expect(JSON.parse(json.out)).toMatchObject({
     channelId: '1234',
     exchanges: [
@@ -79,76 +93,77 @@ test('one conversation is told whole, by its name or the id of its channel, as t
       { question: { quote: { text: 'Cats\nare liquid.' } } },
     ],
   });
+  const history = openHistory(databasePath);
+  const told = talkOf('1234', await history.read('1234'), 'markdown');
+  expect(told.replaceAll(new RegExp(TIME, 'g'), 'TIME').trimEnd()).toBe(
+    [
+      '**Ada**, TIME\n\nHow do I open a file?\n\n**Parley**\n\nUse `open`.\n\nThen *read*.',
+      '**Bob (private)**, TIME\n\nAnd a folder?\n\n**Parley**\n\nThe same.',
+      '**Ada**, TIME\n\n> Cats\n> are liquid.\n\nIs that so?\n\n**Parley**\n\nYes.',
+    ].join('\n\n'),
+  );
+  await history.close();
 });
 
 test('what was ever said is found with its place, Chinese by any two characters in a row, the newest first', async () => {
-  const { settings } = await rememberedTalks();
-  const [chinese, cats, newest, inverted] = await Promise.all([
-    outcome(['history', 'search', '件系'], settings),
-    outcome(['history', 'search', 'cats'], settings),
-    outcome(['history', 'search', '--limit', '1', 'cats'], settings),
-    outcome(['history', 'search', '系件'], settings),
-  ]);
-  expect(chinese.out).toMatch(new RegExp(`^${TIME}\t旅行\tEve\t文件系统是什么？\n$`));
+  const { settings, databasePath } = await rememberedTalks();
+  const cats = await outcome(['history', 'search', '--limit', '2', 'cats'], settings);
+  expect(cats).toMatchObject({ code: 0, err: '' });
   expect(cats.out).toMatch(
     new RegExp(`^${TIME}\t1234\tAda\tWhat about cats\\?\n${TIME}\t1234\tquoted\tCats are liquid\\.\n$`),
   );
-  expect(newest.out).toBe(`${cats.out.split('\n')[0]}\n`);
-  for (const each of [chinese, cats, newest]) expect(each).toMatchObject({ code: 0, err: '' });
   // As grep has it.
-  expect(inverted).toEqual({ code: 1, out: '', err: '' });
+  expect(await outcome(['history', 'search', '系件'], settings)).toEqual({ code: 1, out: '', err: '' });
+  const history = openHistory(databasePath);
+  const lines = async (words: string) => (await history.search(words, { asShown: readable })).map(lineOf);
+  expect(await lines('件系')).toEqual([expect.stringMatching(new RegExp(`^${TIME}\t旅行\tEve\t文件系统是什么？$`))]);
+  expect(await lines('then')).toEqual([expect.stringMatching(/\t1234\tParley\tUse `open`\. Then read\.$/)]);
+  await history.close();
 });
 
-test('what is exported and imported into an empty database is exported in the same lines', async () => {
+test('a text is shown on one line without its Markdown', () => {
+  expect(readable('# Files\n\n```js\nawait **x**;\n```\n\n- **one**\n- [two](https://x.y)\n')).toBe(
+    'Files await **x**; • one • two (https://x.y)',
+  );
+});
+
+test('what is exported and imported into an empty database is exported in the same lines, and no file is overwritten', async () => {
   const { settings } = await rememberedTalks();
   const folder = newFolder();
   const [file, anew] = [join(folder, 'talks.jsonl'), join(folder, 'new', 'parley.db')];
   expect(await outcome(['history', 'export', file], settings)).toEqual({
-    code: 0,
-    out: '',
-    err: 'Exported: 5 turns.\n',
+    ...{ code: 0, out: '', err: 'Exported: 5 turns.\n' },
   });
+  const again = await outcome(['history', 'export', file], settings);
+  expect(again).toEqual({ code: 2, out: '', err: `${file} exists already.\n` });
   const lines = readFileSync(file, 'utf8');
   expect(statSync(file).mode & 0o077).toBe(0);
   const other = { ...settings, DATABASE_PATH: anew };
   const told = { code: 0, out: '', err: 'Imported: 5 turns; 0 were here already.\n' };
   expect(await outcome(['history', 'import'], other, lines)).toEqual(told);
-  expect(await outcome(['history', 'export'], other)).toEqual({ code: 0, out: lines, err: 'Exported: 5 turns.\n' });
-  expect(await outcome(['history', 'import', file], other)).toMatchObject({
-    ...{ code: 0, err: 'Imported: 0 turns; 5 were here already.\n' },
-  });
-});
-
-test('export overwrites no file', async () => {
-  const { settings } = await rememberedTalks();
-  const file = join(newFolder(), 'kept.txt');
-  writeFileSync(file, 'kept');
-  expect(await outcome(['history', 'export', file], settings)).toEqual({
-    ...{ code: 2, out: '', err: `${file} exists already.\n` },
-  });
-  expect(readFileSync(file, 'utf8')).toBe('kept');
+  const history = openHistory(anew);
+  const there: string[] = [];
+  await history.exportAll((line) => there.push(`${line}\n`));
+  expect(there.join('')).toBe(lines);
+  await history.close();
 });
 
 test('what can’t be done is told in a line that is for people, and changes nothing', async () => {
   const { settings } = await rememberedTalks();
-  const text = join(newFolder(), 'text.db');
-  writeFileSync(text, 'This is no database.'.repeat(100));
   const cases: readonly (readonly [args: readonly string[], code: number, told: RegExp, input?: string])[] = [
     [['nobody'], 2, /no conversation “nobody”/],
-    [['--format', 'xml'], 2, /text, json, markdown/],
-    [['search', '--limit', '0', 'x'], 2, /--limit is a whole number/],
+    [['search', '--format', 'json', 'x'], 2, /unknown option '--format'/],
+    [['import', newFolder()], 2, /can’t be read \(EISDIR\)/],
     [['import'], 1, /^Line 1: .* Nothing was imported\.$/m, 'no line of ours\n'],
   ];
-  const outcomes = await Promise.all([
-    ...cases.map(([args, , , input]) => outcome(['history', ...args], settings, input)),
-    outcome(['history'], { ...settings, DATABASE_PATH: text }),
-  ]);
-  expect(outcomes).toEqual([
-    ...cases.map(([, code, told]) => ({ code, out: '', err: expect.stringMatching(told) })),
-    { code: 1, out: '', err: expect.stringMatching(/^DATABASE_PATH: /) },
-  ]);
+  const outcomes = await Promise.all(cases.map(([args, , , input]) => outcome(['history', ...args], settings, input)));
+  expect(outcomes).toEqual(cases.map(([, code, told]) => ({ code, out: '', err: expect.stringMatching(told) })));
   for (const { err } of outcomes) expect(err).toMatch(/^[^\n]+\n$/);
-  expect((await outcome(['history'], settings)).out).toMatch(/\t3 exchanges\t/);
+  await expect(runHistory(undefined, { format: 'xml' })).rejects.toThrow(
+    new Misuse('--format is one of text, json, markdown.'),
+  );
+  for (const limit of ['0', 'x', '1.5'])
+    await expect(runSearch(['x'], { limit })).rejects.toThrow(/--limit is a whole/);
 });
 
 test('a reader who has seen enough is no error', async () => {
@@ -160,17 +175,13 @@ test('a reader who has seen enough is no error', async () => {
     await store.finish(asked.id, 'x'.repeat(10_000), 9, 'stop');
   }
   await store.close();
-  const commands = [['export'], ['1234']];
-  const ends = commands.map(async (args) => {
-    const { child, exit, output } = run(['history', ...args], settings);
-    child.stdout.once('data', () => child.stdout.destroy());
-    return { args, code: await exit, err: output.err };
-  });
-  expect(await Promise.all(ends)).toEqual(commands.map((args) => ({ args, code: 0, err: '' })));
+  const { child, exit, output } = run(['history', '1234'], settings);
+  child.stdout.once('data', () => child.stdout.destroy());
+  expect({ code: await exit, err: output.err }).toEqual({ code: 0, err: '' });
 });
 
 test.skipIf(noTerminal !== undefined)(
-  `in a terminal what others wrote can do nothing but be read${noTerminal ? ` (${noTerminal})` : ''}`,
+  `in a terminal what others wrote can do nothing but be read, and hits are bold${noTerminal ? ` (${noTerminal})` : ''}`,
   async () => {
     const databasePath = join(newFolder(), 'parley.db');
     const store = openStore(databasePath);
@@ -179,10 +190,14 @@ test.skipIf(noTerminal !== undefined)(
     await store.finish(asked.id, '**Bold**\u001b[2J\u009b2J \u202edcba', 9, 'stop');
     await store.close();
     const settings = settingsFor('http://127.0.0.1:9/v1', databasePath);
-    for (const args of [[], ['1234', '--format', 'markdown'], ['search', 'owned']]) {
-      const terminal = openProgram(['history', ...args], settings);
+    const terminals = [
+      ['1234', '--format', 'markdown'],
+      ['search', 'owned'],
+    ].map((args) => openProgram(['history', ...args], settings));
+    for (const terminal of terminals) {
       expect(await terminal.exit).toEqual({ code: 0, signal: 0 });
-      expect(harmIn(terminal.written()), args.join(' ')).toEqual([]);
+      expect(harmIn(terminal.written())).toEqual([]);
     }
+    expect(terminals.at(-1)?.written()).toContain(`${BOLD}owned`);
   },
 );

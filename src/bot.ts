@@ -2,11 +2,12 @@ import { setFlagsFromString } from 'node:v8';
 import { createChat } from './chat.js';
 import { loadCommands } from './command.js';
 import { type Config, modelSettings } from './config.js';
+import { claim } from './database.js';
 import { connectToDiscord } from './discord/client.js';
 import type { ConfigError } from './errors.js';
 import { createLog } from './log.js';
 import { createModel } from './model/model.js';
-import { claim, openStore } from './store.js';
+import { openStore } from './store.js';
 import { loadTokenizer } from './tokens.js';
 
 /** How long running answers may take to end when the process is asked to; containers give ten seconds in all. */

@@ -1,20 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import Database from 'better-sqlite3';
 import { z } from 'zod';
+import { joinConsoles, kept, LOCKED_MS, openDatabase } from './database.js';
 import { UserError } from './errors.js';
 import type { Exchange } from './prompt.js';
 import type { Question } from './question.js';
+import { openQueue } from './queue.js';
 import { type Excerpt, excerpt, indexed, matching, type Phrases, readQuery } from './search.js';
-import {
-  exchangeShape,
-  joinConsoles,
-  kept,
-  LOCKED_MS,
-  openDatabase,
-  openQueue,
-  questionShape,
-  readQuestion,
-} from './store.js';
+import { exchangeShape, questionShape, readQuestion } from './store.js';
 
 /** The channels of conversations on the console have ids that begin with this; a name follows. */
 const CONSOLE = 'console:';

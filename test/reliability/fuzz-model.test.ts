@@ -9,6 +9,7 @@ import { readChunk } from '../../src/model/completion.js';
 import { createModel, type Model, type ModelSettings } from '../../src/model/model.js';
 import { inWords, toldWaitMs } from '../../src/model/retry.js';
 import { isBlank } from '../../src/split.js';
+import { character } from '../character.js';
 import { type BadServer, type Outcome, outcomeOf, rawServerThat, serverThat } from '../model/server.js';
 
 const isLong = import.meta.env.MODE === 'long';
@@ -484,7 +485,7 @@ describe('whatever stands in the environment', () => {
     fc.oneof(
       sensible,
       sensible,
-      fc.string({ unit: 'binary' }),
+      fc.string({ unit: character }),
       fc.webUrl({ withQueryParameters: true, withFragments: true }),
     ),
     { nil: undefined },
@@ -529,7 +530,7 @@ describe('whatever stands in the environment', () => {
   });
 
   test('settings that are accepted make a model, or a fault without the key', long, ({ task }) => {
-    const keys = fc.oneof(fc.constant('sk-test'), fc.string({ unit: 'binary', minLength: 1 }));
+    const keys = fc.oneof(fc.constant('sk-test'), fc.string({ unit: character, minLength: 1 }));
     fc.assert(
       fc.property(environments, keys, (environment, key) => {
         const config = accepted({ ...environment, DISCORD_TOKEN: token, OPENAI_API_KEY: key });

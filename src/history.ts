@@ -79,11 +79,15 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
   // Beside max(), SQLite takes the other columns from the row that has it (“Bare columns in an aggregate query”).
   const selectConversations = prepare<[], ConversationRow>(
     `WITH past AS (
-       SELECT channel_id, count(*) AS exchanges, max(asked_at), seq FROM turns
+       SELECT channel_id, count(*) AS exchanges, max(asked_at) AS lastAt FROM turns
        WHERE state = 'answered' AND question IS NOT NULL GROUP BY channel_id
+     ), last AS (
+       -- Of those that were asked in the same millisecond, the one that came last.
+       SELECT exchanges, max(seq) AS seq FROM past JOIN turns USING (channel_id)
+       WHERE asked_at = lastAt AND state = 'answered' AND question IS NOT NULL GROUP BY channel_id
      )
      SELECT seq, turns.channel_id AS channelId, exchanges, question, answer, tokens, asked_at AS askedAt
-     FROM past CROSS JOIN turns USING (seq) ORDER BY asked_at DESC, seq DESC`,
+     FROM last CROSS JOIN turns USING (seq) ORDER BY asked_at DESC, seq DESC`,
   );
   const selectLastOnConsole = prepare<[], { channelId: string }>(
     `SELECT channel_id AS channelId FROM turns WHERE channel_id GLOB '${CONSOLE}*' ORDER BY asked_at DESC, seq DESC LIMIT 1`,

@@ -90,6 +90,15 @@ describe('conversations', () => {
     await close();
   });
 
+  test('of several turns in the same millisecond end with the one that came last', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const { store, history, close } = open();
+    for (const number of [1, 2, 3]) await answered(store, `asked ${number}`, `answered ${number}`);
+    expect(await history.conversations()).toMatchObject([{ exchanges: 3, last: { answer: 'answered 3' } }]);
+    vi.useRealTimers();
+    await close();
+  });
+
   test('are read whole, oldest first, with everything that was asked', async () => {
     const { store, history, close } = open();
     const first = await answered(store, 'one', 'One.', {

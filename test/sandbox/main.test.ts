@@ -238,7 +238,7 @@ describe('one with its bot', () => {
     await readEvents(address, (text) => text.includes('"t":"RESUMED"'));
     expect(page.socket.readyState).toBe(page.socket.OPEN);
     await mention('still there?');
-    await expect.poll(last, patient).toContain('> still there?');
+    await expect.poll(last, patient).toMatch(/said:\n> still there\?[\s\S]*My system role/);
 
     expect(await order({ fault: 'model-refusal', refusal: 'credit' })).toBe(204);
     await mention('and now?');

@@ -57,7 +57,10 @@ export interface Store {
   moveWindow(channelId: string, from: number, privateTo?: string): Promise<void>;
   /** A question that was asked and has not been forgotten. */
   question(id: string): Promise<Question | undefined>;
-  /** Forgets what was said in the channel, but others' private exchanges, and stops a turn. Counts the exchanges. */
+  /**
+   * Forgets what was said in the channel, but others' private exchanges, and stops a turn. Counts the exchanges, and what
+   * another process was answering there.
+   */
   reset(channelId: string, askerId: string, stop: string | undefined): Promise<number>;
   systemRole(channelId: string): Promise<string | undefined>;
   setSystemRole(channelId: string, role: string | undefined): Promise<void>;

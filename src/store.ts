@@ -6,14 +6,15 @@ import type { Exchange } from './prompt.js';
 import type { Question } from './question.js';
 import { LOOK_AGAIN_MS, openQueue, PAUSE_MS } from './queue.js';
 
-/** Turns that leave the index in one transaction; each takes 2 to 7 ms of its end where the index is large. */
-const LEAVING_AT_ONCE = 20;
+/** Turns that leave the index in one transaction: a few milliseconds each, or up to 50 for a page of Chinese. */
+const LEAVING_AT_ONCE = 2;
 
 /**
- * An index of up to so many turns is written anew when something is forgotten, in about 16 ms for each thousand. That
- * alone leaves no trace of a word: what left it turn by turn may still stand between two pages, as a place in the alphabet.
+ * An index of up to so many blocks, of at most 4 kB each, is written anew when something is forgotten, in about 25 ms for
+ * each hundred. That alone leaves no trace of a word: what left it turn by turn may still stand between two pages, as a
+ * place in the alphabet.
  */
-const SMALL_INDEX = 3000;
+const SMALL_INDEX = 300;
 
 /**
  * Files up to this size, in bytes, are written anew when something is forgotten; that takes about 6 ms a megabyte. When
@@ -103,7 +104,7 @@ export function openStore(path: string, onUnreadable: (seq: number) => void = ()
   const leave = prepare('DELETE FROM said WHERE rowid = ?');
   const deleteLeaving = prepare('DELETE FROM leaving WHERE seq = ?');
   const selectSmallIndex = prepare<[], object>(
-    `SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM said_docsize LIMIT 1 OFFSET ${SMALL_INDEX})`,
+    `SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM said_data LIMIT 1 OFFSET ${SMALL_INDEX})`,
   );
   const leaveTraces = prepare(`INSERT INTO said (said, rank) VALUES ('secure-delete', 0)`);
   const leaveNoTraces = prepare(`INSERT INTO said (said, rank) VALUES ('secure-delete', 1)`);
@@ -145,9 +146,9 @@ export function openStore(path: string, onUnreadable: (seq: number) => void = ()
   const reset = database.transaction((channelId: string, askerId: string, running: string | undefined): number => {
     const now = Date.now();
     if (running) endTurn.run({ id: running, state: 'stopped', failure: 'reset', answer: null, now });
-    endAnswersElsewhere.run({ channelId, askerId, now });
+    const { changes: ended } = endAnswersElsewhere.run({ channelId, askerId, now });
     forgetRemains.run({ channelId, askerId });
-    return forgetExchanges.run({ channelId, askerId }).changes;
+    return ended + forgetExchanges.run({ channelId, askerId }).changes;
   });
   const leaveSmallIndex = database.transaction((): void => {
     if (!selectSmallIndex.get()) return;

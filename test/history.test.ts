@@ -476,7 +476,7 @@ describe('an answer that runs on the console', () => {
     for (const asked of [mine, theirs, elsewhere]) await store.begin(asked, undefined);
     // Whoever finds its audience again goes on with it.
     await store.begin(onDiscord, 'an address');
-    expect(await here.reset(onConsole.channelId, ada.id, undefined)).toBe(0);
+    expect(await here.reset(onConsole.channelId, ada.id, undefined)).toBe(1);
     expect(readFileSync(path).includes('the-secret-word')).toBe(false);
     const finished = [mine, theirs, elsewhere, onDiscord].map(({ id }) => store.finish(id, 'late', 1, 'stop'));
     expect(await Promise.all(finished)).toEqual([false, true, true, true]);

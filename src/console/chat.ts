@@ -74,6 +74,9 @@ export async function runChat(flags: ChatFlags): Promise<void> {
 
 type Exit = ReturnType<typeof openExit>;
 
+/** For how long the end of what is being done is waited for, in milliseconds. */
+const LONGEST_END_MS = 2000;
+
 /**
  * What ends the conversation from outside: a reader who has read enough, a terminal that is closed, a signal. It `ends` what
  * is being done, and the program ends by itself when that has ended, on disk too.
@@ -83,6 +86,8 @@ function openExit(end: () => void) {
   const leave = (by: number): void => {
     code ??= by;
     end();
+    // Where another program keeps the file locked, what is open is ended by the next console.
+    setTimeout(() => process.exit(code), LONGEST_END_MS).unref();
   };
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE' && code === undefined) console.error(error.message);
@@ -209,9 +214,10 @@ async function ask(desk: Desk, text: string, afterAnswer: () => void): Promise<v
   const leave = () => exit.leave(130);
   // Where nobody sits, nobody goes on with another question.
   editor.whileBusy({ stop: process.stdin.isTTY ? () => chat.withdraw(id) : leave, leave });
+  const spinner = openSpinner(desk);
   const audience: Audience = {
     waits() {},
-    reply: (answer) => show(desk, answer),
+    reply: (answer) => show(desk, answer, spinner),
     async refuse(why) {
       throw why;
     },
@@ -221,14 +227,16 @@ async function ask(desk: Desk, text: string, afterAnswer: () => void): Promise<v
     afterAnswer();
   } catch (error) {
     if (!(error instanceof Stopped)) throw error;
+    spinner.stop();
     if (exit.code === undefined) console.error(words.stopped);
+  } finally {
+    spinner.stop();
   }
 }
 
 /** Shows an answer as it comes, and what is to be said about it. What fails is thrown on. */
-async function show(desk: Desk, answer: Parameters<Audience['reply']>[0]): Promise<void> {
-  const label = desk.isTerminal ? desk.words.answer(desk.name) : '';
-  const spinner = desk.isTerminal && !IS_PLAIN ? spin(`${label}${desk.words.thinking} `) : { stop() {} };
+async function show(desk: Desk, answer: Parameters<Audience['reply']>[0], spinner: Spinner): Promise<void> {
+  const label = labelOf(desk);
   const page = openPage(process.stdout, false, stringWidth(label));
   let hasBegun = false;
   const begin = () => {
@@ -253,6 +261,14 @@ async function show(desk: Desk, answer: Parameters<Audience['reply']>[0]): Promi
     if (hasBegun) page.end();
   }
 }
+
+const labelOf = ({ isTerminal, words, name }: Desk): string => (isTerminal ? words.answer(name) : '');
+
+type Spinner = ReturnType<typeof spin>;
+
+/** Shows that something is being done from the question on, also while its place on disk is waited for. */
+const openSpinner = (desk: Desk): Spinner =>
+  desk.isTerminal && !IS_PLAIN ? spin(`${labelOf(desk)}${desk.words.thinking} `) : { stop() {} };
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const FRAME_MS = 100;

@@ -199,6 +199,20 @@ describe.skipIf(noTerminal !== undefined)(noTerminal ? `in a terminal (${noTermi
     expect(endsIn(databasePath)).toEqual(['stopped', 'stopped', 'answered', 'stopped']);
   });
 
+  test('while another program keeps the file locked, it shows that it waits, and Ctrl-C twice leaves', async () => {
+    const { settings, databasePath } = await openHome();
+    const terminal = await sitDown({ settings });
+    const lock = new Database(databasePath);
+    lock.exec('BEGIN IMMEDIATE');
+    terminal.type('Hello?\r');
+    await terminal.until(/Parley: thinking ⠹$/);
+    terminal.press('ctrl-c');
+    terminal.press('ctrl-c');
+    expect(await terminal.exit).toEqual({ code: 130, signal: 0 });
+    expect(terminal.marksPastes()).toBe(false);
+    lock.close();
+  });
+
   test('in a Chinese system it speaks Chinese, in its columns; a closed window ends the answer, and gives the terminal back', async () => {
     const { model, settings, databasePath } = await openHome();
     model.script('Some **bold** words that go on\n\n```js\nlet a = `b`;\n```\n- [docs](https://example.org)', unending);

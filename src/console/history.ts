@@ -66,15 +66,15 @@ export async function runSearch(words: readonly string[], flags: { readonly limi
 
 /** `parley history export`. */
 export async function runExport(file: string | undefined): Promise<void> {
-  const { turns, open: running, unreadable } = await withKept((history) =>
+  const exported = await withKept((history) =>
     history.exportAll((lines) =>
       file === undefined ? pipeline(lines, process.stdout, { end: false }) : writeNew(file, lines),
     ),
   );
-  console.error(`Exported: ${numbered(turns, 'turn')}.`);
-  const wereLeftOut = running === 1 ? 'is still open and was left out' : 'are still open and were left out';
-  if (running > 0) console.error(`${numbered(running, 'turn')} ${wereLeftOut}.`);
-  if (unreadable > 0) process.exitCode = 1;
+  console.error(`Exported: ${numbered(exported.turns, 'turn')}.`);
+  const wereLeftOut = exported.open === 1 ? 'is still open and was left out' : 'are still open and were left out';
+  if (exported.open > 0) console.error(`${numbered(exported.open, 'turn')} ${wereLeftOut}.`);
+  if (exported.unreadable > 0) process.exitCode = 1;
 }
 
 /** Writes a file that was not there, or where it can't be written whole, none. */

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import Database from 'better-sqlite3';
 import { z } from 'zod';
+import { END, HEADER, jsonLines, type Line, readArchive, readTurn, type TurnRow } from './archive.js';
 import { joinConsoles, kept, LOCKED_MS, openDatabase } from './database.js';
 import { UserError } from './errors.js';
 import type { Exchange } from './prompt.js';
 import type { Question } from './question.js';
 import { openQueue } from './queue.js';
 import { type Excerpt, excerpt, indexed, matching, type Phrases, readQuery } from './search.js';
-import { exchangeShape, questionShape, readQuestion } from './store.js';
+import { exchangeShape, readQuestion } from './store.js';
 
 /** The channels of conversations on the console have ids that begin with this; a name follows. */
 const CONSOLE = 'console:';
@@ -45,6 +45,13 @@ export interface Hit {
   readonly excerpt: Excerpt;
 }
 
+/** How many turns were written to an export, and how many were left out because they are open or can't be read. */
+export interface Exported {
+  readonly turns: number;
+  readonly open: number;
+  readonly unreadable: number;
+}
+
 /** How many turns were brought in, and how many were left out because a turn of their id is there already. */
 export interface Imported {
   readonly turns: number;
@@ -58,9 +65,6 @@ const INDEXED_AT_ONCE = 50;
 
 /** Turns that are read at a time for an export. */
 const READ_AT_ONCE = 500;
-
-const FORMAT = 'parley-history';
-const VERSION = 1;
 
 /**
  * Opens what was ever said in the file of a store, for looking back at it. The store may write to it at the same time, in
@@ -104,7 +108,7 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
   const selectHits = prepare<[object], HitRow>(
     `WITH hits AS (
        SELECT seq FROM said CROSS JOIN turns ON seq = said.rowid
-       WHERE said MATCH :match AND turns.question IS NOT NULL AND (:channelId IS NULL OR channel_id = :channelId)
+       WHERE said MATCH :match AND turns.question IS NOT NULL
        ORDER BY asked_at DESC, seq DESC LIMIT :limit
      )
      SELECT seq, channel_id AS channelId, question, answer, asked_at AS askedAt
@@ -147,10 +151,10 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
            GROUP BY channel_id, private_to)
      ORDER BY channelId, privateTo`,
   );
-  const selectEnded = prepare<[number], EndedRow>(
+  const selectTurns = prepare<[number], TurnRow>(
     `SELECT seq, 'turn' AS type, id, channel_id AS channelId, asker_id AS askerId, private AS isPrivate, state, failure,
             question, answer, tokens, finish, asked_at AS askedAt, ended_at AS endedAt
-     FROM turns WHERE seq > ? AND state <> 'open' ORDER BY seq LIMIT ${READ_AT_ONCE}`,
+     FROM turns WHERE seq > ? ORDER BY seq LIMIT ${READ_AT_ONCE}`,
   );
   const insertTurn = prepare(
     `INSERT INTO turns (id, channel_id, asker_id, private, state, failure, question, answer, tokens, finish, asked_at, ended_at)
@@ -250,26 +254,36 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
     return [{ channelId, question, askedAt, part: best.part, excerpt: excerpt(asShown(best.text), phrases) }];
   }
 
-  async function* exported(): AsyncGenerator<object> {
-    yield { format: FORMAT, version: VERSION };
+  async function* exported(count: Count): AsyncGenerator<object> {
+    yield HEADER;
     yield* await patiently(() => selectChannels.all());
-    yield* endedTurns();
+    yield* endedTurns(count);
     yield* await patiently(() => selectWindows.all());
-    yield { type: 'end' };
+    yield END;
   }
 
-  async function* endedTurns() {
+  async function* endedTurns(count: Count): AsyncGenerator<object, void> {
     for (let seq = 0; ; ) {
       const from = seq;
-      const rows = await patiently(() => selectEnded.all(from));
-      if (rows.length === 0) return;
-      for (const row of rows) {
-        seq = row.seq;
-        const turn = readEnded(row);
-        if (turn) yield turn;
-        else noteUnreadable(seq);
-      }
+      const rows = await patiently(() => selectTurns.all(from));
+      yield* rows.flatMap((row) => readCounted(row, count));
+      const last = rows.at(-1);
+      if (!last) return;
+      seq = last.seq;
     }
+  }
+
+  /** The turn of a row, unless it is left out. */
+  function readCounted(row: TurnRow, count: Count): object[] {
+    if (row.state === 'open') {
+      count.open += 1;
+      return [];
+    }
+    const turn = readTurn(row);
+    count[turn ? 'turns' : 'unreadable'] += 1;
+    if (turn) return [turn];
+    noteUnreadable(row.seq);
+    return [];
   }
 
   async function indexAll(onIndexing: (left: number) => void): Promise<void> {
@@ -322,12 +336,12 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
      * the last search is put into the index before; `onIndexing` hears how many turns that still takes.
      */
     async search(words: string, options: SearchOptions = {}): Promise<readonly Hit[]> {
-      const { limit = 20, channelId, onIndexing = () => {}, asShown = String } = options;
+      const { limit = 20, onIndexing = () => {}, asShown = String } = options;
       await indexAll(onIndexing);
       const phrases = readQuery(words);
       if (phrases.length === 0) return [];
       const match = matching(phrases);
-      const rows = await patiently(() => selectHits.all({ match, limit, channelId: channelId ?? null }));
+      const rows = await patiently(() => selectHits.all({ match, limit }));
       return rows.flatMap((row) => readHit(row, phrases, asShown));
     },
 
@@ -340,16 +354,13 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
     copy: (from: string, to: string): Promise<number> => write(() => copyAll.immediate(from, to)),
 
     /**
-     * Writes all turns that have ended, with their windows and system roles, as lines of JSON, which {@link importAll}
-     * reads. Where answers are shown is left out: it may hold the token of an interaction. Returns the number of turns.
+     * Gives all turns that have ended, with their windows and system roles, as lines of JSON, each with its end, which
+     * {@link importAll} reads. Where answers are shown is left out: it may hold the token of an interaction.
      */
-    async exportAll(write: (line: string) => unknown): Promise<number> {
-      let turns = 0;
-      for await (const line of exported()) {
-        await write(jsonLine(line));
-        if ('type' in line && line.type === 'turn') turns += 1;
-      }
-      return turns;
+    async exportAll(take: (lines: AsyncIterable<string>) => Promise<unknown>): Promise<Exported> {
+      const count: Count = { turns: 0, open: 0, unreadable: 0 };
+      await take(jsonLines(exported(count)));
+      return count;
     },
 
     /**
@@ -357,10 +368,10 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
      * are there already stay as they are; turns of a channel that are new are its newest. It goes in by and by, so that
      * others can write meanwhile; where it is cut off, importing it again brings in the rest.
      *
-     * @throws {UserError} that names each line at fault by its number
+     * @throws {FaultyArchive} that names each line at fault by its number
      */
     async importAll(texts: Iterable<string> | AsyncIterable<string>): Promise<Imported> {
-      const read = await readLines(texts);
+      const read = await readArchive(texts);
       const lines = read.all();
       try {
         const imported = { turns: 0, skipped: 0 };
@@ -388,12 +399,12 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
 export interface SearchOptions {
   /** Hits at most; 20 unless told. */
   readonly limit?: number;
-  /** Where alone to search. */
-  readonly channelId?: string;
   readonly onIndexing?: (left: number) => void;
   /** How a text is shown, of which the excerpt is a part; as it is unless told. */
   readonly asShown?: (text: string) => string;
 }
+
+type Count = Record<keyof Exported, number>;
 
 interface PastRow {
   readonly seq: number;
@@ -425,12 +436,6 @@ interface HitRow extends UnindexedRow {
   readonly askedAt: number;
 }
 
-interface EndedRow {
-  readonly seq: number;
-  readonly isPrivate: number;
-  readonly question: string | null;
-}
-
 const pastShape = exchangeShape.extend({ askedAt: z.number() });
 
 function kindOf(channelId: string, last: Question | undefined): Conversation['kind'] {
@@ -450,164 +455,3 @@ const partsOf = ({ text, quote }: Question, answer: string | null) =>
     ['answer', answer ?? ''],
     ['quote', quote?.text ?? ''],
   ] as const;
-
-const turnLine = z
-  .object({
-    type: z.literal('turn'),
-    id: z.string(),
-    channelId: z.string(),
-    askerId: z.string(),
-    isPrivate: z.boolean(),
-    state: z.enum(['answered', 'stopped', 'refused', 'failed']),
-    failure: z.string().nullable(),
-    // As it is on disk, with what a later version may have added to it.
-    question: z.unknown().refine((question) => question === null || questionShape.safeParse(question).success),
-    answer: z.string().nullable(),
-    tokens: z.int().nonnegative().nullable(),
-    finish: z.string().nullable(),
-    askedAt: z.int(),
-    endedAt: z.int().nullable(),
-  })
-  .refine(isInItsPlace, { path: ['question'] })
-  .refine(
-    ({ state, question, answer, tokens }) => {
-      const isExchange = state === 'answered' && question !== null;
-      return !isExchange || (answer !== null && tokens !== null);
-    },
-    { path: ['answer'] },
-  );
-
-/** Nothing of one channel reaches another, whatever became of a file. */
-function isInItsPlace(turn: { readonly id: string; readonly channelId: string; readonly question: unknown }): boolean {
-  const { data } = questionShape.safeParse(turn.question);
-  return !data || (data.id === turn.id && data.place.channelId === turn.channelId);
-}
-
-const lineShape = z.discriminatedUnion('type', [
-  turnLine,
-  z.object({
-    type: z.literal('channel'),
-    id: z.string(),
-    systemRole: z.string().nullable(),
-    directAt: z.int().nullable(),
-  }),
-  z.object({
-    type: z.literal('window'),
-    channelId: z.string(),
-    privateTo: z.string(),
-    /** The last turn of the channel that it leaves out. */
-    after: z.string(),
-  }),
-  z.object({ type: z.literal('end') }),
-]);
-
-type Line = z.output<typeof lineShape>;
-
-const headerShape = z.object({ format: z.literal(FORMAT), version: z.int().positive() });
-
-function readEnded({ seq, isPrivate, question, ...row }: EndedRow): z.output<typeof turnLine> | undefined {
-  try {
-    const whole = { ...row, isPrivate: isPrivate === 1, question: question === null ? null : JSON.parse(question) };
-    return turnLine.parse(whole);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Some programs take these for the end of a line, too. */
-const jsonLine = (line: object): string =>
-  JSON.stringify(line).replaceAll(
-    /[\u0085\u2028\u2029]/g,
-    (end) => `\\u${end.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-
-/** Faults that are told one by one. */
-const FAULTS_TOLD = 10;
-
-/** Reads all lines, and keeps them. They are to be closed. */
-async function readLines(texts: Iterable<string> | AsyncIterable<string>) {
-  const lines = keepLines();
-  const faults = collectFaults();
-  let number = 0;
-  let last: Line | undefined;
-  try {
-    for await (const text of texts) {
-      number += 1;
-      if (number === 1) checkHeader(text);
-      if (number === 1 || text.trim() === '') continue;
-      const line = readLine(text);
-      last = typeof line === 'string' ? undefined : line;
-      if (typeof line === 'string') faults.add(`Line ${number}: ${line}`);
-      else lines.add(number, text, line);
-    }
-    if (number === 0) checkHeader('');
-    faults.check(last?.type === 'end' ? undefined : `Line ${number + 1} is missing: the end was cut off.`);
-    return lines;
-  } catch (error) {
-    lines.close();
-    throw error;
-  }
-}
-
-function collectFaults() {
-  const told: string[] = [];
-  let more = 0;
-  return {
-    add(fault: string): void {
-      if (told.length < FAULTS_TOLD) told.push(fault);
-      else more += 1;
-    },
-    /** @throws {UserError} that tells the faults, or if there are none, what is told at last */
-    check(last: string | undefined): void {
-      const all = told.length === 0 && last ? [last] : told;
-      if (all.length === 0) return;
-      throw new UserError([...all, ...(more > 0 ? [`And ${more} more.`] : []), 'Nothing was imported.'].join('\n'));
-    },
-  };
-}
-
-/** Lines that may be more than fit into memory, in a file of SQLite's that is gone when it is closed. */
-function keepLines() {
-  const file = kept(new Database(''));
-  file.exec('CREATE TABLE lines (place INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT; BEGIN');
-  const insert = kept(file.prepare('INSERT INTO lines VALUES (?, ?)'));
-  const select = kept(file.prepare<[], string>('SELECT text FROM lines ORDER BY place').pluck());
-  return {
-    // Windows begin after turns, which have to be there.
-    add: (number: number, text: string, { type }: Line): unknown =>
-      insert.run(type === 'window' ? number + BEHIND_ALL : number, text),
-    *all(): Generator<Line, void> {
-      // Only what was read as a line was added.
-      for (const text of select.iterate()) yield JSON.parse(text) as Line;
-    },
-    close: (): unknown => file.close(),
-  };
-}
-
-/** No file has so many lines. */
-const BEHIND_ALL = 2 ** 40;
-
-/** @throws {UserError} when a text is not the first line of an export that this version reads */
-function checkHeader(text: string): void {
-  const header = headerShape.safeParse(parsed(text.replace(/^\ufeff/, ''))).data;
-  if (!header) throw new UserError('Line 1: This is no export of Parley. Nothing was imported.');
-  if (header.version > VERSION) {
-    throw new UserError('Line 1: This was exported by a newer version of Parley. Nothing was imported.');
-  }
-}
-
-/** A line of an export after its first, or what is wrong with it. */
-function readLine(text: string): Line | string {
-  const json = parsed(text);
-  if (json === undefined) return 'This is no JSON.';
-  const { data, error } = lineShape.safeParse(json);
-  return data ?? `“${error.issues[0]?.path.join('.') || 'type'}” is missing or not as it should be.`;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

@@ -133,6 +133,7 @@ function commandLine(): Command {
     .description('finds words in all that was ever said')
     .argument('<words...>')
     .option('-n, --limit <number>', 'how many places, the newest first', '20')
+    .showHelpAfterError('What begins with “-” is searched for behind “--”.')
     .action(async (words: string[], flags) => (await import('./console/history.js')).runSearch(words, flags));
   history
     .command('export')

@@ -176,7 +176,12 @@ const packagesIn = (told: string): string[] => [
 
 test('a command loads what it needs: the help nothing, the history no model, a question no store', async () => {
   const commands = [['--help'], ['history'], ['ask']];
-  const runs = await Promise.all(commands.map((words) => parley(words, { NODE_OPTIONS: tellLoads })));
+  const more = {
+    NODE_OPTIONS: tellLoads,
+    DATABASE_PATH: join(mkdtempSync(join(tmpdir(), 'parley-loads-')), 'empty.db'),
+  };
+  writeFileSync(more.DATABASE_PATH, '');
+  const runs = await Promise.all(commands.map((words) => parley(words, more)));
   expect(runs.map(({ code }) => code)).toEqual([0, 0, 2]);
   const [help = [], history = [], ask = []] = runs.map(({ err }) => packagesIn(err));
   expect(help).toEqual(['commander']);

@@ -41,13 +41,11 @@ export async function runChat(flags: ChatFlags): Promise<void> {
   const words = wordsFor(systemLanguage(process.env));
   const history = openHistory(config.DATABASE_PATH);
   await history.joinConsoles();
-  const name = await chooseConversation(flags, history);
-  // Not marked as direct: those are channels in which the bot looks for what it missed.
-  const place: Place = { channelId: consoleChannel(name) };
+  const conversation = await chooseConversation(flags, history);
+  const { name, place, source } = conversation;
   const past = await history.asked(CONSOLE_ID, PAST_QUESTIONS);
-  const exchanges = (await history.read(place.channelId)).length;
-  await history.close();
   const store = openStore(config.DATABASE_PATH);
+  const exchanges = await (source === undefined ? history.read(place.channelId) : store.exchanges(source));
   const spent = overhear(createModel(modelSettings(config)));
   const chat = createChat({ ...chatSettings(config), store, model: spent.model, count: await loadTokenizer() });
   const commands = await loadCommands(new URL('../../commands/', import.meta.url));
@@ -58,10 +56,11 @@ export async function runChat(flags: ChatFlags): Promise<void> {
   });
   const exit = openExit(() => {
     editor.close();
-    chat.leave(place.channelId);
+    chat.leave(conversation.place.channelId);
   });
-  const desk: Desk = { chat, editor, exit, words, place, commands, name: 'Parley', speaker: speaker(), ...terminal() };
-  if (desk.isTerminal) console.log(disarm(words.greeting(name, exchanges)));
+  const own = { name: 'Parley', speaker: speaker(), ...terminal() };
+  const desk: Desk = { chat, editor, exit, words, conversation, commands, ...own };
+  if (desk.isTerminal) console.log(disarm(words.greeting(name, exchanges.length)));
   try {
     const code = await talk(desk, () => flags.verbose && tellSpent(desk, spent.last));
     process.exitCode = exit.code ?? code;
@@ -69,6 +68,7 @@ export async function runChat(flags: ChatFlags): Promise<void> {
     editor.close();
     await chat.close(0);
     await store.close();
+    await history.close();
   }
 }
 
@@ -112,7 +112,7 @@ interface Desk {
   readonly editor: Editor;
   readonly exit: Exit;
   readonly words: Words;
-  readonly place: Place;
+  readonly conversation: Conversation;
   readonly speaker: Speaker;
   readonly commands: readonly Command[];
   /** Whose answers these are. */
@@ -146,29 +146,63 @@ function userName(): string {
   }
 }
 
+/** A conversation on the console. */
+interface Conversation {
+  readonly name: string;
+  readonly place: Place;
+  /** The channel of which it is a copy. */
+  readonly source?: string;
+  /** Is waited for before anything is done in it. */
+  prepare(): Promise<void>;
+}
+
 /**
- * The name of the conversation that is meant; a new one is called by the time at which it began.
+ * The conversation that is meant; a new one is called by the time at which it began.
  *
  * @throws {Misuse} when there is none, or none can be called so
  */
-export async function chooseConversation(flags: ConversationFlags, history: History): Promise<string> {
+export async function chooseConversation(flags: ConversationFlags, history: History): Promise<Conversation> {
   const { conversation, channel } = flags;
   if ([flags.continue, conversation, channel].filter((one) => one !== undefined).length > 1) {
     throw new Misuse('--continue, --conversation and --channel exclude one another.');
   }
-  if (conversation !== undefined) return named(conversation);
-  if (flags.continue) {
-    const last = (await history.lastOnConsole())?.slice(consoleChannel('').length);
-    if (last === undefined) throw new Misuse('There is no conversation to go on with.');
-    return last;
-  }
-  const wished = channel === undefined ? new Date().toLocaleString('sv').replace(/[ :]/g, '-') : `copy-of-${channel}`;
-  const name = await firstFree(wished, (one) => history.has(consoleChannel(one)));
-  if (channel !== undefined) {
-    if (!(await history.has(channel))) throw new Misuse('There is no conversation in a channel of that id.');
-    await history.copy(channel, consoleChannel(name));
-  }
-  return name;
+  if (channel !== undefined) return chooseCopy(channel, history);
+  const name = conversation === undefined ? await unnamed(flags, history) : named(conversation);
+  return { name, place: placeOf(name), async prepare() {} };
+}
+
+// Not marked as direct: those are channels in which the bot looks for what it missed.
+const placeOf = (name: string): Place => ({ channelId: consoleChannel(name) });
+
+async function unnamed(flags: ConversationFlags, history: History): Promise<string> {
+  if (!flags.continue) return firstFree(new Date().toLocaleString('sv').replace(/[ :]/g, '-'), history);
+  const last = (await history.lastOnConsole())?.slice(consoleChannel('').length);
+  if (last === undefined) throw new Misuse('There is no conversation to go on with.');
+  return last;
+}
+
+/** A copy that is made when something is to be done in it: where nothing is, nothing stays that a reset would not reach. */
+async function chooseCopy(source: string, history: History): Promise<Conversation> {
+  if (!(await history.has(source))) throw new Misuse('There is no conversation in a channel of that id.');
+  const wished = `copy-of-${source}`;
+  let name = await firstFree(wished, history);
+  let isMade = false;
+  return {
+    get name() {
+      return name;
+    },
+    get place() {
+      return placeOf(name);
+    },
+    source,
+    async prepare() {
+      if (isMade) return;
+      // Another console may have taken it.
+      name = await firstFree(wished, history);
+      await history.copy(source, consoleChannel(name));
+      isMade = true;
+    },
+  };
 }
 
 function named(name: string): string {
@@ -178,9 +212,9 @@ function named(name: string): string {
   return name.trim();
 }
 
-async function firstFree(wished: string, isTaken: (name: string) => Promise<boolean>): Promise<string> {
+async function firstFree(wished: string, history: History): Promise<string> {
   let name = wished;
-  for (let number = 2; await isTaken(name); number++) name = `${wished}-${number}`;
+  for (let number = 2; await history.has(consoleChannel(name)); number++) name = `${wished}-${number}`;
   return name;
 }
 
@@ -203,12 +237,16 @@ type Said = Exclude<Entry, { kind: 'end' }>;
 const isGoodbye = ({ kind, text }: Said): boolean => kind === 'line' && /^(?:quit|exit)$/.test(text.trim());
 
 /** What is pasted or written as a block is a question, whatever it looks like. */
-const answer = (desk: Desk, { kind, text }: Said, afterAnswer: () => void): Promise<void> =>
-  kind === 'line' && text.startsWith('/') ? useCommand(desk, text.trim(), afterAnswer) : ask(desk, text, afterAnswer);
+async function answer(desk: Desk, { kind, text }: Said, afterAnswer: () => void): Promise<void> {
+  await desk.conversation.prepare();
+  const isCommand = kind === 'line' && text.startsWith('/');
+  await (isCommand ? useCommand(desk, text.trim(), afterAnswer) : ask(desk, text, afterAnswer));
+}
 
 /** Asks a question, and shows its answer. */
 async function ask(desk: Desk, text: string, afterAnswer: () => void): Promise<void> {
-  const { chat, editor, exit, words, place } = desk;
+  const { chat, editor, exit, words, conversation } = desk;
+  const { place } = conversation;
   const id = `console-${randomUUID()}`;
   const question = { id, place, speaker: desk.speaker, text, attachments: [], isPrivate: false };
   const leave = () => exit.leave(130);
@@ -312,12 +350,12 @@ async function useCommand(desk: Desk, line: string, afterAnswer: () => void): Pr
     const meant = completions(desk.commands, `${line} `).map((one) => one.trim());
     throw new UserError(meant.join('  ') || desk.words.unknownCommand(line.split(' ', 1)[0] ?? line));
   }
-  const { chat, commands, place, speaker } = desk;
+  const { chat, commands, conversation, speaker } = desk;
   const option = typed.action.options?.find((one): one is TextOption => one.type === 'text');
   const text = typed.rest || (option?.form && (await askFor(desk, option.form)));
   if (option?.form && !text) return;
   const use: Use = {
-    ...{ chat, commands, place, speaker, hint: desk.words.hint },
+    ...{ chat, commands, place: conversation.place, speaker, hint: desk.words.hint },
     text: (name) => (name === option?.name && text ? text : undefined),
     flag: () => false,
     ask: (prompt) => ask(desk, prompt, afterAnswer),
@@ -331,8 +369,8 @@ async function useCommand(desk: Desk, line: string, afterAnswer: () => void): Pr
 
 /** Asks for a longer text, which may come in several lines. */
 async function askFor(desk: Desk, form: NonNullable<TextOption['form']>): Promise<string | undefined> {
-  const { chat, place, editor, words } = desk;
-  const now = await form.prefill?.({ chat, place });
+  const { chat, conversation, editor, words } = desk;
+  const now = await form.prefill?.({ chat, place: conversation.place });
   if (desk.isTerminal) console.log(disarm([now, words.textFor(form.label)].filter(Boolean).join('\n')));
   const entry = await editor.read(words.further);
   return entry.kind === 'end' ? undefined : entry.text.trim();

@@ -1,10 +1,12 @@
-import { once } from 'node:events';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { finished } from 'node:stream/promises';
+import { pipeline } from 'node:stream/promises';
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { z } from 'zod';
+import { FaultyArchive } from '../archive.js';
 import { readConsoleStore } from '../config.js';
+import { UserError } from '../errors.js';
 import {
   type Conversation,
   consoleChannel,
@@ -13,6 +15,7 @@ import {
   openHistory,
   type PastExchange,
 } from '../history.js';
+import { readQuery } from '../search.js';
 import { createRenderer, disarm } from './markdown.js';
 import { Misuse } from './misuse.js';
 import { endWithReader, openPage } from './page.js';
@@ -24,7 +27,7 @@ type Format = (typeof formats)[number];
 export async function runHistory(conversation: string | undefined, flags: { readonly format: string }): Promise<void> {
   const format = z.enum(formats).safeParse(flags.format).data;
   if (!format) throw new Misuse(`--format is one of ${formats.join(', ')}.`);
-  await withHistory(async (history, path) => {
+  await withKept(async (history, path) => {
     if (conversation === undefined) {
       const conversations = await history.conversations();
       say(listOf(conversations, format));
@@ -44,40 +47,57 @@ export async function runHistory(conversation: string | undefined, flags: { read
 export async function runSearch(words: readonly string[], flags: { readonly limit: string }): Promise<void> {
   const limit = z.coerce.number().int().min(1).max(10_000).safeParse(flags.limit).data;
   if (limit === undefined) throw new Misuse('--limit is a whole number from 1 to 10000.');
-  await withHistory(async (history) => {
-    const hits = await history.search(words.join(' '), {
+  const query = words.join(' ');
+  if (readQuery(query).length === 0) throw new Misuse('A search needs a letter or a digit.');
+  await withKept(async (history) => {
+    const hits = await history.search(query, {
       limit,
       asShown: readable,
       onIndexing: (left) => process.stderr.isTTY && process.stderr.write(`\rindexing, ${left} to go \u001b[K`),
     });
     if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
     for (const hit of hits) console.log(lineOf(hit));
+    if (hits.length > 0) return;
+    console.error('Nothing found.');
     // As grep has it.
-    if (hits.length === 0) process.exitCode = 1;
+    process.exitCode = 1;
   });
 }
 
 /** `parley history export`. */
 export async function runExport(file: string | undefined): Promise<void> {
-  const turns = await withHistory(async (history) => {
-    const output = file === undefined ? process.stdout : createWriteStream(file, { flags: 'wx', mode: 0o600 });
-    if (output !== process.stdout) await opened(output, file);
-    const exported = await history.exportAll(async (line) => {
-      if (!output.write(`${line}\n`)) await once(output, 'drain');
-    });
-    if (output !== process.stdout) await finished(output.end());
-    return exported;
-  });
-  console.error(`Exported: ${turns} ${turns === 1 ? 'turn' : 'turns'}.`);
+  const exported = await withKept((history) =>
+    history.exportAll((lines) =>
+      file === undefined ? pipeline(lines, process.stdout, { end: false }) : writeNew(file, lines),
+    ),
+  );
+  console.error(`Exported: ${numbered(exported.turns, 'turn')}.`);
+  const wereLeftOut = exported.open === 1 ? 'is still open and was left out' : 'are still open and were left out';
+  if (exported.open > 0) console.error(`${numbered(exported.open, 'turn')} ${wereLeftOut}.`);
+  if (exported.unreadable > 0) process.exitCode = 1;
+}
+
+/** Writes a file that was not there, or where it can't be written whole, none. */
+async function writeNew(file: string, lines: AsyncIterable<string>): Promise<void> {
+  const handle = await opened(file, 'wx');
+  try {
+    await pipeline(lines, handle.createWriteStream());
+  } catch (error) {
+    await rm(file, { force: true }).catch(() => {});
+    // What the system refuses here is done to this file.
+    const isOfFile = error instanceof Error && 'syscall' in error;
+    throw isOfFile ? new UserError(`${file} can’t be written (${codeOf(error)}).`, { cause: error }) : error;
+  }
 }
 
 /** `parley history import`. */
 export async function runImport(file: string | undefined): Promise<void> {
-  const input = file === undefined ? process.stdin : createReadStream(file);
-  if (input !== process.stdin) await opened(input, file);
+  const input = file === undefined ? process.stdin : (await opened(file, 'r')).createReadStream();
   const lines = linesOf(input, file ?? 'Standard input');
-  const { turns, skipped } = await withHistory((history) => history.importAll(lines));
-  console.error(`Imported: ${turns} ${turns === 1 ? 'turn' : 'turns'}; ${skipped} were here already.`);
+  const { turns, skipped } = await withHistory((history) => history.importAll(lines)).catch((error) => {
+    throw error instanceof FaultyArchive ? new Misuse(error.message, { cause: error }) : error;
+  });
+  console.error(`Imported: ${numbered(turns, 'turn')}; ${skipped} were here already.`);
 }
 
 async function* linesOf(input: NodeJS.ReadableStream, name: string): AsyncGenerator<string> {
@@ -90,9 +110,10 @@ async function* linesOf(input: NodeJS.ReadableStream, name: string): AsyncGenera
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : error);
 
-async function opened(stream: NodeJS.EventEmitter, file: string | undefined): Promise<void> {
+async function opened(file: string, flags: 'r' | 'wx'): Promise<FileHandle> {
   try {
-    await once(stream, 'open');
+    // What is made is for nobody else to read.
+    return await open(file, flags, 0o600);
   } catch (error) {
     const code = codeOf(error);
     throw new Misuse(code === 'EEXIST' ? `${file} exists already.` : `${file} can’t be opened (${code}).`, {
@@ -100,6 +121,13 @@ async function opened(stream: NodeJS.EventEmitter, file: string | undefined): Pr
     });
   }
 }
+
+/** Looks back at what is kept, and makes no file where there is none. */
+const withKept: typeof withHistory = (use) => {
+  const path = readConsoleStore(process.env);
+  if (!existsSync(path)) throw new Misuse(`There is no database at ${path}.`);
+  return withHistory(use);
+};
 
 async function withHistory<Result>(use: (history: History, path: string) => Promise<Result>): Promise<Result> {
   endWithReader();
@@ -124,13 +152,21 @@ const nameOf = ({ name, channelId }: Conversation): string => name ?? channelId;
 export function listOf(conversations: readonly Conversation[], format: Format): string {
   if (format === 'json') return JSON.stringify(conversations, undefined, 2);
   const lines = conversations.map((one) => {
-    const count = `${one.exchanges} ${one.exchanges === 1 ? 'exchange' : 'exchanges'}`;
-    const last = readable(one.last?.answer ?? '').slice(0, 200);
+    const count = numbered(one.exchanges, 'exchange');
+    const last = beginning(readable(one.last?.answer ?? ''));
     return format === 'markdown'
       ? `- **${nameOf(one)}** (${one.kind}, ${timeOf(one.lastAt)}, ${count}): ${last}`
       : [timeOf(one.lastAt), nameOf(one), one.kind, count, last].join('\t');
   });
   return lines.join('\n');
+}
+
+const LIST_LENGTH = 200;
+
+/** As much of a text as stands in a list, cut between two characters. */
+function beginning(text: string): string {
+  const end = new Intl.Segmenter().segment(text).containing(LIST_LENGTH)?.index;
+  return text.slice(0, end);
 }
 
 /** What was said in a channel, as Markdown or as JSON. */
@@ -169,6 +205,8 @@ export function readable(text: string): string {
   const withoutFences = plain.replaceAll(/^\s*(?:```|~~~).*$/gm, '');
   return withoutFences.replaceAll(/\s+/g, ' ').trim();
 }
+
+const numbered = (count: number, what: string): string => `${count} ${count === 1 ? what : `${what}s`}`;
 
 const timeOf = (ms: number): string => new Date(ms).toLocaleString('sv').slice(0, 16);
 

@@ -339,6 +339,33 @@ test('a conversation that can’t be is misuse', async () => {
   }
 });
 
+test('a copy is made when something is to be done in it, of what stands there then, under a name that is free then', async () => {
+  const databasePath = join(newFolder(), 'parley.db');
+  const [store, history] = [openStore(databasePath), openHistory(databasePath)];
+  onTestFinished(async () => void (await Promise.all([store.close(), history.close()])));
+  const say = async (text: string) => {
+    const asked = question(text, { place: { channelId: '1234' } });
+    await store.begin(asked, undefined);
+    await store.finish(asked.id, 'Yes.', 9, 'stop');
+  };
+  await say('forgotten');
+  const choose = () => chooseConversation({ channel: '1234' }, history);
+  const [one, other, late] = [await choose(), await choose(), await choose()];
+  const name = consoleChannel('copy-of-1234');
+  expect(await history.has(name)).toBe(false);
+  await store.reset('1234', ada.id, undefined);
+  await say('new');
+  for (const each of [other, one, other]) await each.prepare();
+  expect([other, one].map(({ place }) => place.channelId)).toEqual([name, `${name}-2`]);
+  for (const { place } of [one, other]) {
+    expect(await store.exchanges(place.channelId)).toMatchObject([{ question: { text: 'new' } }]);
+  }
+  expect(late.source).toBe('1234');
+  expect((await history.conversations()).map(({ channelId }) => channelId).sort()).toEqual([
+    ...['1234', name, `${name}-2`],
+  ]);
+});
+
 test('--channel goes on with a copy of a channel’s conversation, and the channel stays as it is', async () => {
   const { model, settings, databasePath } = await openHome();
   const store = openStore(databasePath);

@@ -1,12 +1,16 @@
-import { readFileSync, statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
-import { lineOf, listOf, readable, runHistory, runSearch, talkOf } from '../../src/console/history.js';
+import { text as textOf } from 'node:stream/consumers';
+import Database from 'better-sqlite3';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { lineOf, listOf, readable, runExport, runHistory, runSearch, talkOf } from '../../src/console/history.js';
 import { Misuse } from '../../src/console/misuse.js';
 import { consoleChannel, openHistory } from '../../src/history.js';
 import { openStore } from '../../src/store.js';
 import { ada, bob, question } from '../fakes.js';
-import { BOLD, harmIn, newFolder, openProgram, outcome, run, settingsFor } from './program.js';
+import { BOLD, harmIn, newFolder, openProgram, outcome, program, run, settingsFor } from './program.js';
 import { noTerminal } from './terminal.js';
 
 const TRIP = { id: 'console', handle: 'eve', name: 'Eve' };
@@ -60,10 +64,38 @@ test('the conversations are listed with what was said last, the newest first, as
 });
 
 test('where nothing is kept, that is said beside an empty list', async () => {
-  const settings = settingsFor('http://127.0.0.1:9/v1', join(newFolder(), 'none.db'));
-  expect(await outcome(['history', '--format', 'json'], settings)).toEqual({
-    ...{ code: 0, out: '[]\n', err: expect.stringMatching(/^No conversation is kept in .*none\.db yet\.\n$/) },
+  const path = join(newFolder(), 'empty.db');
+  await openStore(path).close();
+  expect(await outcome(['history', '--format', 'json'], settingsFor('http://127.0.0.1:9/v1', path))).toEqual({
+    ...{ code: 0, out: '[]\n', err: `No conversation is kept in ${path} yet.\n` },
   });
+});
+
+test('where there is no database, looking back is misuse, and makes none', async () => {
+  const folder = newFolder();
+  const path = join(folder, 'data', 'none.db');
+  vi.stubEnv('DATABASE_PATH', path);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  for (const look of [
+    () => runHistory(undefined, { format: 'text' }),
+    () => runHistory('1234', { format: 'text' }),
+    () => runSearch(['x'], { limit: '20' }),
+    () => runExport(join(folder, 'talks.jsonl')),
+  ]) {
+    await expect(look()).rejects.toThrow(new Misuse(`There is no database at ${path}.`));
+  }
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test('what stands of an answer in the list is cut between two characters', () => {
+  const cut = (answer: string) => {
+    const last = { seq: 1, question: question('Who?'), answer, tokens: 1, askedAt: 0 };
+    const list = listOf([{ channelId: '1', kind: 'channel', exchanges: 1, lastAt: 0, last }], 'text');
+    return list.split('\t').at(-1);
+  };
+  expect(cut(`${'x'.repeat(197)}👩‍👩‍👧 y`)).toBe('x'.repeat(197));
+  expect(cut('x'.repeat(200))).toBe('x'.repeat(200));
+  expect(cut('x'.repeat(201))).toBe('x'.repeat(200));
 });
 
 test('one conversation is told whole, by the id of its channel or its name, whatever that is, as Markdown and JSON', async () => {
@@ -113,7 +145,7 @@ test('what was ever said is found with its place, Chinese by any two characters 
     new RegExp(`^${TIME}\t1234\tAda\tWhat about cats\\?\n${TIME}\t1234\tquoted\tCats are liquid\\.\n$`),
   );
   // As grep has it.
-  expect(await outcome(['history', 'search', '系件'], settings)).toEqual({ code: 1, out: '', err: '' });
+  expect(await outcome(['history', 'search', '系件'], settings)).toEqual({ code: 1, out: '', err: 'Nothing found.\n' });
   const history = openHistory(databasePath);
   const lines = async (words: string) => (await history.search(words, { asShown: readable })).map(lineOf);
   expect(await lines('件系')).toEqual([expect.stringMatching(new RegExp(`^${TIME}\t旅行\tEve\t文件系统是什么？$`))]);
@@ -143,38 +175,81 @@ test('what is exported and imported into an empty database is exported in the sa
   expect(await outcome(['history', 'import'], other, lines)).toEqual(told);
   const history = openHistory(anew);
   const there: string[] = [];
-  await history.exportAll((line) => there.push(`${line}\n`));
+  await history.exportAll(async (all) => {
+    for await (const line of all) there.push(line);
+  });
   expect(there.join('')).toBe(lines);
   await history.close();
 });
 
-test('what can’t be done is told in a line that is for people, and changes nothing', async () => {
+test('an export tells what it had to leave out, and has failed where that can’t be read', async () => {
+  const { settings, databasePath } = await rememberedTalks();
+  const store = openStore(databasePath);
+  await store.begin(question('Still open?'), undefined);
+  await store.close();
+  const database = new Database(databasePath);
+  database.exec(`UPDATE turns SET question = '{' WHERE seq = 2`);
+  database.close();
+  const { code, out, err } = await outcome(['history', 'export'], settings);
+  expect({ code, err }).toEqual({
+    code: 1,
+    err: 'Turn 2 can’t be read.\nExported: 4 turns.\n1 turn is still open and was left out.\n',
+  });
+  expect(out.match(/"type":"\w+"/g)).toHaveLength(6);
+});
+
+test('an export for which the disk has no room is told in a sentence, and no part of it stays', async () => {
+  const { settings, databasePath } = await rememberedTalks();
+  const history = openHistory(databasePath);
+  await history.importAll(longLines());
+  await history.close();
+  const file = join(newFolder(), 'talks.jsonl');
+  // As much as it may write into one file, in blocks.
+  const command = 'ulimit -f 500; exec "$0" "$@"';
+  const child = spawn('sh', ['-c', command, process.execPath, program, 'history', 'export', file], { env: settings });
+  const [said, [code]] = await Promise.all([textOf(child.stderr), once(child, 'close')]);
+  expect({ code, said }).toEqual({ code: 1, said: `${file} can’t be written (EFBIG).\n` });
+  expect(existsSync(file)).toBe(false);
+});
+
+/** An export of a megabyte. */
+function* longLines() {
+  yield '{"format":"parley-history","version":1}';
+  for (let index = 0; index < 100; index += 1) {
+    const asked = question(`Question ${index}`, { place: { channelId: '1234' } });
+    const turn = { id: asked.id, channelId: '1234', askerId: ada.id, isPrivate: false, state: 'answered' };
+    const end = { failure: null, question: asked, answer: 'x'.repeat(10_000), tokens: 9, finish: 'stop' };
+    yield JSON.stringify({ type: 'turn', ...turn, ...end, askedAt: index, endedAt: index });
+  }
+  yield '{"type":"end"}';
+}
+
+test('what can’t be done is told in words for people', async () => {
   const { settings } = await rememberedTalks();
   const cases: readonly (readonly [args: readonly string[], code: number, told: RegExp, input?: string])[] = [
     [['nobody'], 2, /no conversation “nobody”/],
-    [['search', '--format', 'json', 'x'], 2, /unknown option '--format'/],
+    [['search', '-x'], 2, /unknown option '-x'\nWhat begins with “-” is searched for behind “--”\.$/m],
     [['import', newFolder()], 2, /can’t be read \(EISDIR\)/],
-    [['import'], 1, /^Line 1: .* Nothing was imported\.$/m, 'no line of ours\n'],
+    [['import'], 2, /^Line 1: .* Nothing was imported\.$/m, 'no line of ours\n'],
   ];
   const outcomes = await Promise.all(cases.map(([args, , , input]) => outcome(['history', ...args], settings, input)));
   expect(outcomes).toEqual(cases.map(([, code, told]) => ({ code, out: '', err: expect.stringMatching(told) })));
-  for (const { err } of outcomes) expect(err).toMatch(/^[^\n]+\n$/);
+  for (const { err } of outcomes) expect(err).not.toMatch(/^ +at /m);
   await expect(runHistory(undefined, { format: 'xml' })).rejects.toThrow(
     new Misuse('--format is one of text, json, markdown.'),
   );
   for (const limit of ['0', 'x', '1.5'])
     await expect(runSearch(['x'], { limit })).rejects.toThrow(/--limit is a whole/);
+  await expect(runSearch(['?', '!'], { limit: '20' })).rejects.toThrow(
+    new Misuse('A search needs a letter or a digit.'),
+  );
 });
 
 test('a reader who has seen enough is no error', async () => {
   const { settings, databasePath } = await rememberedTalks();
-  const store = openStore(databasePath);
-  for (let turn = 0; turn < 60; turn++) {
-    const asked = question(`Question ${turn}`, { place: { channelId: '1234' } });
-    await store.begin(asked, undefined);
-    await store.finish(asked.id, 'x'.repeat(10_000), 9, 'stop');
-  }
-  await store.close();
+  const history = openHistory(databasePath);
+  await history.importAll(longLines());
+  await history.close();
   const { child, exit, output } = run(['history', '1234'], settings);
   child.stdout.once('data', () => child.stdout.destroy());
   expect({ code: await exit, err: output.err }).toEqual({ code: 0, err: '' });

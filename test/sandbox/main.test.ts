@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Client, GatewayDispatchEvents, GatewayIntentBits } from '@discordjs/core';
 import { REST } from '@discordjs/rest';
 import { WebSocketManager } from '@discordjs/ws';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startModel } from '../../src/sandbox/model/model.js';
 import { emptyFolder, readEvents, shareProgram, startProgram, statusOf, visit } from './program.js';
 import { api, connect } from './raw.js';
@@ -190,10 +190,13 @@ describe('one with its bot', () => {
     const { address } = offline;
     const { ada, bob, cleo, general, application, as, url } = await visit(address);
     await as(ada)('POST', `/channels/${general.id}/messages`, { content: `<@${application.id}> hi` });
-    const { body } = await as(ada)('GET', `/channels/${general.id}/application-command-index`);
-    const commands: { id: string; name: string }[] = body.application_commands;
-    const help = commands.find(({ name }) => name === 'help');
-    const data = { id: help?.id, name: 'help', type: 1 };
+    // The bot registers its commands when it is there already.
+    const help = await vi.waitUntil(async () => {
+      const { body } = await as(ada)('GET', `/channels/${general.id}/application-command-index`);
+      const commands: { id: string; name: string }[] = body.application_commands;
+      return commands.find(({ name }) => name === 'help');
+    }, patient);
+    const data = { id: help.id, name: 'help', type: 1 };
     await as(ada)('POST', '/interactions', { type: 2, application_id: application.id, channel_id: general.id, data });
     const kinds = [
       '"kind":"gateway"',

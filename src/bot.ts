@@ -1,13 +1,13 @@
 import { setFlagsFromString } from 'node:v8';
-import type { Logger } from 'pino';
 import { createChat } from './chat.js';
 import { loadCommands } from './command.js';
-import type { Config } from './config.js';
+import { type Config, modelSettings } from './config.js';
+import { claim } from './database.js';
 import { connectToDiscord } from './discord/client.js';
-import type { ConfigError, ModelError } from './errors.js';
+import type { ConfigError } from './errors.js';
 import { createLog } from './log.js';
 import { createModel } from './model/model.js';
-import { claim, openStore } from './store.js';
+import { openStore } from './store.js';
 import { loadTokenizer } from './tokens.js';
 
 /** How long running answers may take to end when the process is asked to; containers give ten seconds in all. */
@@ -40,7 +40,10 @@ export async function startBot(config: Config, onLost: (reason: ConfigError) => 
   const store = openStore(config.DATABASE_PATH, (seq) => log.error({ seq }, 'a turn in the database can’t be read'));
   const chat = createChat({
     store,
-    model: createModel(modelSettings(config, log)),
+    model: createModel({
+      ...modelSettings(config),
+      onRetry: (err, waitMs, attempt) => log.warn({ err, waitMs, attempt }, 'the chat API failed; trying again'),
+    }),
     count: await loadTokenizer(),
     log,
     systemPrompt: config.SYSTEM_PROMPT,
@@ -77,19 +80,3 @@ export async function startBot(config: Config, onLost: (reason: ConfigError) => 
   console.log(`Parley answers as ${bot.name} in ${servers}, with ${config.OPENAI_MODEL}.`);
   console.log(`Add it to a server: ${bot.invite}`);
 }
-
-/** The settings that the model needs, in its own words. */
-const modelSettings = (config: Config, log: Logger) => ({
-  apiKey: config.OPENAI_API_KEY,
-  baseUrl: config.OPENAI_BASE_URL,
-  model: config.OPENAI_MODEL,
-  temperature: config.OPENAI_TEMPERATURE,
-  topP: config.OPENAI_TOP_P,
-  maxTokens: config.OPENAI_MAX_TOKENS,
-  frequencyPenalty: config.OPENAI_FREQUENCY_PENALTY,
-  presencePenalty: config.OPENAI_PRESENCE_PENALTY,
-  stream: config.OPENAI_STREAM,
-  timeoutMs: config.OPENAI_TIMEOUT * 1000,
-  onRetry: (failure: ModelError, waitMs: number, attempt: number) =>
-    log.warn({ err: failure, waitMs, attempt }, 'the chat API failed; trying again'),
-});

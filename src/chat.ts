@@ -30,10 +30,10 @@ export interface End {
 /** What the core needs to remember. Each step is one transaction: it happened whole, or not at all. */
 export interface Store {
   /**
-   * Puts a question on disk, with the address at which its answer is to be shown; `refused` is why it won't be answered.
+   * Puts a question on disk, with the address at which its answer is to be shown, where it has one; `refused` is why it won't be answered.
    * False if it was taken before.
    */
-  begin(question: Question, address: string, refused?: string): Promise<boolean>;
+  begin(question: Question, address: string | undefined, refused?: string): Promise<boolean>;
   /** Whether a question was taken, whatever came of it. */
   has(id: string): Promise<boolean>;
   /** Notes how far the showing of an answer has come. */
@@ -57,7 +57,10 @@ export interface Store {
   moveWindow(channelId: string, from: number, privateTo?: string): Promise<void>;
   /** A question that was asked and has not been forgotten. */
   question(id: string): Promise<Question | undefined>;
-  /** Forgets what was said in the channel, but others' private exchanges, and stops a turn. Counts the exchanges. */
+  /**
+   * Forgets what was said in the channel, but others' private exchanges, and stops a turn. Counts the exchanges, and what
+   * another process was answering there.
+   */
   reset(channelId: string, askerId: string, stop: string | undefined): Promise<number>;
   systemRole(channelId: string): Promise<string | undefined>;
   setSystemRole(channelId: string, role: string | undefined): Promise<void>;
@@ -69,8 +72,8 @@ export type Answer = AsyncGenerator<string, readonly string[]>;
 
 /** Whoever is to see an answer. */
 export interface Audience {
-  /** Where the answer is to be shown, so that another process can go on showing it. The front alone can read it. */
-  readonly address: string;
+  /** Where the answer is to be shown, so that another process can go on showing it, if one can. The front alone can read it. */
+  readonly address?: string;
   /** The question is on disk, if that was possible: from now on it is not lost. Told once, before anything else. */
   taken?(): void;
   /** The question stands behind others; told at most once. */
@@ -186,7 +189,7 @@ export function createChat(settings: ChatSettings) {
    * Puts the turn on disk before anything is sent anywhere, in the order in which questions come: so they are remembered.
    * False if the question was taken before.
    */
-  async function begin(turn: Turn, address: string): Promise<boolean> {
+  async function begin(turn: Turn, address: string | undefined): Promise<boolean> {
     const leave = await disk.enter();
     try {
       turn.question = await withQuote(turn.question);

@@ -37,6 +37,8 @@ export interface Use {
   readonly commands: readonly Command[];
   readonly place: Place;
   readonly speaker: Speaker;
+  /** How a question is asked where the command was used. */
+  readonly hint: string;
   /** The value of a text option; undefined where it was left out. */
   text(option: string): string | undefined;
   /** The value of a flag option. */

@@ -198,6 +198,49 @@ export function readSandboxConfig(environment: Readonly<Record<string, string | 
   return { ...(values as Config), hasChatApi };
 }
 
+/** The settings of the console, which needs no Discord. */
+export type ConsoleConfig = Omit<Config, 'DISCORD_TOKEN' | 'DISCORD_API_URL'>;
+
+/**
+ * Reads the settings that hold on the console too, as {@link readConfig} does.
+ *
+ * @throws {ConfigError} naming all faulty settings at once, a line each, and none of their values
+ */
+export function readConsoleConfig(environment: Readonly<Record<string, string | undefined>>): ConsoleConfig {
+  const names = (Object.keys(settings) as Name[]).filter((name) => !name.startsWith('DISCORD_'));
+  const { values, faults } = read(environment, names);
+  faults.push(...missingKey(environment, values.OPENAI_BASE_URL));
+  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
+  // As in readConfig.
+  return values as Config;
+}
+
+/**
+ * Reads where the conversations are kept, for what needs nothing else.
+ *
+ * @throws {ConfigError} as {@link readConfig} does
+ */
+export function readConsoleStore(environment: Readonly<Record<string, string | undefined>>): string {
+  const { values, faults } = read(environment, ['DATABASE_PATH']);
+  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
+  // It has a default.
+  return values.DATABASE_PATH as string;
+}
+
+/** The settings that the model needs, in its own words. */
+export const modelSettings = (config: ConsoleConfig) => ({
+  apiKey: config.OPENAI_API_KEY,
+  baseUrl: config.OPENAI_BASE_URL,
+  model: config.OPENAI_MODEL,
+  temperature: config.OPENAI_TEMPERATURE,
+  topP: config.OPENAI_TOP_P,
+  maxTokens: config.OPENAI_MAX_TOKENS,
+  frequencyPenalty: config.OPENAI_FREQUENCY_PENALTY,
+  presencePenalty: config.OPENAI_PRESENCE_PENALTY,
+  stream: config.OPENAI_STREAM,
+  timeoutMs: config.OPENAI_TIMEOUT * 1000,
+});
+
 function read(environment: Readonly<Record<string, string | undefined>>, names: readonly Name[]) {
   const faults: string[] = [];
   const values: Partial<Record<Name, unknown>> = {};

@@ -75,4 +75,47 @@ export const migrations: readonly string[] = [
   ALTER TABLE channels ADD COLUMN direct_at INTEGER;
   CREATE INDEX direct_channels ON channels (direct_at) WHERE direct_at IS NOT NULL;
   `,
+  // What was said can be searched for. Whoever searches puts into the index what stands in `unindexed`. What is forgotten is
+  // found no more at once, also where a process of an older version forgets it, which knows none of this; its words leave
+  // the index with the next process that answers.
+  `
+  CREATE VIRTUAL TABLE said USING fts5 (question, answer, tokenize = 'ascii');
+  INSERT INTO said (said, rank) VALUES ('secure-delete', 1);
+
+  CREATE TABLE unindexed (seq INTEGER PRIMARY KEY) STRICT;
+  INSERT INTO unindexed SELECT seq FROM turns WHERE question IS NOT NULL;
+
+  -- Turns that are forgotten, and in the index still.
+  CREATE TABLE leaving (seq INTEGER PRIMARY KEY) STRICT;
+
+  CREATE TRIGGER turn_added AFTER INSERT ON turns WHEN new.question IS NOT NULL
+  BEGIN
+    INSERT INTO unindexed VALUES (new.seq);
+  END;
+
+  CREATE TRIGGER turn_changed AFTER UPDATE OF question, answer ON turns WHEN new.question IS NOT NULL
+  BEGIN
+    INSERT INTO unindexed VALUES (new.seq) ON CONFLICT DO NOTHING;
+  END;
+
+  CREATE TRIGGER turn_forgotten AFTER UPDATE OF question, answer ON turns WHEN new.question IS NULL
+  BEGIN
+    DELETE FROM unindexed WHERE seq = new.seq;
+    INSERT INTO leaving SELECT id FROM said_docsize WHERE id = new.seq ON CONFLICT DO NOTHING;
+  END;
+
+  CREATE TRIGGER turn_deleted AFTER DELETE ON turns
+  BEGIN
+    DELETE FROM said WHERE rowid = old.seq;
+    DELETE FROM unindexed WHERE seq = old.seq;
+    DELETE FROM leaving WHERE seq = old.seq;
+  END;
+
+  CREATE INDEX on_console ON turns (asked_at) WHERE channel_id GLOB 'console:*';
+  CREATE INDEX being_answered ON turns (channel_id) WHERE state = 'open';
+
+  -- With the time, conversations are listed from the index alone.
+  DROP INDEX exchanges;
+  CREATE INDEX exchanges ON turns (channel_id, seq, asked_at) WHERE state = 'answered' AND question IS NOT NULL;
+  `,
 ];

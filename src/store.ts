@@ -1,37 +1,32 @@
-import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import Database from 'better-sqlite3';
+import { setTimeout as delay, setImmediate as nextRound } from 'node:timers/promises';
 import { z } from 'zod';
 import type { LeftTurn, Store } from './chat.js';
-import { ConfigError, StoreError, type StoreFailure } from './errors.js';
-import { migrations } from './migrations.js';
+import { kept, LOCKED_MS, openDatabase } from './database.js';
 import type { Exchange } from './prompt.js';
 import type { Question } from './question.js';
+import { LOOK_AGAIN_MS, openQueue, PAUSE_MS } from './queue.js';
 
-/** Tells our files from other programs' ("PRAGMA application_id"): the letters PARL. */
-const APPLICATION_ID = 0x5041524c;
+/** Turns that leave the index in one transaction: a few milliseconds each, or up to 50 for a page of Chinese. */
+const LEAVING_AT_ONCE = 2;
 
 /**
- * Node 24.19 and newer abort when they free a database or a statement of better-sqlite3 12 (version 13 mends it, and does
- * not run on Node 20). So none is ever freed: they are few, and made once. `pragma()` makes one at each call.
+ * An index of up to so many blocks, of at most 4 kB each, is written anew when something is forgotten, in about 25 ms for
+ * each hundred. That alone leaves no trace of a word: what left it turn by turn may still stand between two pages, as a
+ * place in the alphabet.
  */
-const unfreed = new Set<object>();
+const SMALL_INDEX = 300;
 
-function kept<Thing extends object>(thing: Thing): Thing {
-  unfreed.add(thing);
-  return thing;
-}
+/**
+ * Files up to this size, in bytes, are written anew when something is forgotten; that takes about 6 ms a megabyte. When
+ * SQLite moves rows between its pages, it leaves copies of them where they were, which `secure_delete` never erases.
+ */
+const SMALL_FILE = 10 * 1024 * 1024;
 
-/** For how long a file that another program has locked is waited for, and how long between two looks at it. */
-const LOCKED_MS = 30_000;
-const LOOK_AGAIN_MS = 20;
+/** For how long a reset waits until all traces are gone, in milliseconds. Where they are very many, that goes on behind it. */
+const ERASING_MS = 2000;
 
-/** If nobody looked for longer than this, it may have been free in between. */
-const UNSEEN_MS = 1000;
-
-/** Files up to this size, in bytes, are read whole before they are used; that takes about a millisecond a megabyte. */
-const CHECKED_WHOLE = 32 * 1024 * 1024;
+/** How often the log is tried to be written back while others read from it. */
+const MOST_LOOKS = 50;
 
 /** Of so many direct conversations, those spoken in last, missed messages are looked for. */
 const MOST_DIRECT = 100;
@@ -47,7 +42,7 @@ const MOST_DIRECT = 100;
 export function openStore(path: string, onUnreadable: (seq: number) => void = () => {}, lockedMs = LOCKED_MS): Store {
   const database = openDatabase(path, lockedMs);
   const prepare = <Bound extends unknown[], Row>(sql: string) => kept(database.prepare<Bound, Row>(sql));
-  const { patiently, write, insist, writeLast } = openQueue(lockedMs);
+  const { patiently, write, insist, writeLast } = openQueue(database, lockedMs);
   const unreadable = new Set<number>();
 
   const insertTurn = prepare(
@@ -101,6 +96,25 @@ export function openStore(path: string, onUnreadable: (seq: number) => void = ()
      WHERE channel_id = :channelId AND state IN ('stopped', 'failed') AND question IS NOT NULL
        AND (private = 0 OR asker_id = :askerId)`,
   );
+  const endAnswersElsewhere = prepare(
+    `UPDATE turns SET state = 'stopped', failure = 'reset', ended_at = :now
+     WHERE channel_id = :channelId AND state = 'open' AND address IS NULL AND (private = 0 OR asker_id = :askerId)`,
+  );
+  const selectLeaving = prepare<[], number>(`SELECT seq FROM leaving LIMIT ${LEAVING_AT_ONCE}`).pluck();
+  const leave = prepare('DELETE FROM said WHERE rowid = ?');
+  const deleteLeaving = prepare('DELETE FROM leaving WHERE seq = ?');
+  const selectSmallIndex = prepare<[], object>(
+    `SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM said_data LIMIT 1 OFFSET ${SMALL_INDEX})`,
+  );
+  const leaveTraces = prepare(`INSERT INTO said (said, rank) VALUES ('secure-delete', 0)`);
+  const leaveNoTraces = prepare(`INSERT INTO said (said, rank) VALUES ('secure-delete', 1)`);
+  const leaveAll = prepare('DELETE FROM said WHERE rowid IN (SELECT seq FROM leaving)');
+  const deleteAllLeaving = prepare('DELETE FROM leaving');
+  const writeIndexAnew = prepare(`INSERT INTO said (said) VALUES ('rebuild')`);
+  const selectSmallFile = prepare<[], object>(
+    `SELECT 1 FROM pragma_page_count, pragma_page_size WHERE page_count * page_size <= ${SMALL_FILE}`,
+  );
+  const writeFileAnew = prepare('VACUUM');
   const selectRole = prepare<[string], { role: string | null }>(
     'SELECT system_role AS role FROM channels WHERE id = ?',
   );
@@ -108,30 +122,75 @@ export function openStore(path: string, onUnreadable: (seq: number) => void = ()
     `INSERT INTO channels (id, system_role) VALUES (:channelId, :role)
      ON CONFLICT (id) DO UPDATE SET system_role = :role`,
   );
-  const writeBack = prepare('PRAGMA wal_checkpoint(TRUNCATE)');
-  const begin = database.transaction((question: Question, address: string, refused: string | undefined): boolean => {
-    const now = Date.now();
-    const { channelId, isDirect } = question.place;
-    const { changes } = insertTurn.run({
-      id: question.id,
-      channelId,
-      askerId: question.speaker.id,
-      private: question.isPrivate ? 1 : 0,
-      state: refused ? 'refused' : 'open',
-      failure: refused ?? null,
-      question: refused ? null : JSON.stringify(question),
-      address,
-      now,
-      endedAt: refused ? now : null,
-    });
-    if (changes === 1 && isDirect) upsertDirect.run({ channelId, now });
-    return changes === 1;
-  });
+  const writeBack = prepare<[], { busy: number }>('PRAGMA wal_checkpoint(TRUNCATE)');
+  const begin = database.transaction(
+    (question: Question, address: string | undefined, refused: string | undefined): boolean => {
+      const now = Date.now();
+      const { channelId, isDirect } = question.place;
+      const { changes } = insertTurn.run({
+        id: question.id,
+        channelId,
+        askerId: question.speaker.id,
+        private: question.isPrivate ? 1 : 0,
+        state: refused ? 'refused' : 'open',
+        failure: refused ?? null,
+        question: refused ? null : JSON.stringify(question),
+        address: address ?? null,
+        now,
+        endedAt: refused ? now : null,
+      });
+      if (changes === 1 && isDirect) upsertDirect.run({ channelId, now });
+      return changes === 1;
+    },
+  );
   const reset = database.transaction((channelId: string, askerId: string, running: string | undefined): number => {
-    if (running) endTurn.run({ id: running, state: 'stopped', failure: 'reset', answer: null, now: Date.now() });
+    const now = Date.now();
+    if (running) endTurn.run({ id: running, state: 'stopped', failure: 'reset', answer: null, now });
+    const { changes: ended } = endAnswersElsewhere.run({ channelId, askerId, now });
     forgetRemains.run({ channelId, askerId });
-    return forgetExchanges.run({ channelId, askerId }).changes;
+    return ended + forgetExchanges.run({ channelId, askerId }).changes;
   });
+  const leaveSmallIndex = database.transaction((): void => {
+    if (!selectSmallIndex.get()) return;
+    leaveTraces.run();
+    leaveAll.run();
+    deleteAllLeaving.run();
+    writeIndexAnew.run();
+    leaveNoTraces.run();
+  });
+
+  const leaveIndex = database.transaction((): boolean => {
+    const leaving = selectLeaving.all();
+    for (const seq of leaving) {
+      leave.run(seq);
+      deleteLeaving.run(seq);
+    }
+    return leaving.length === LEAVING_AT_ONCE;
+  });
+
+  /** Erases what was forgotten, as far as nobody has to wait long for it. What can't be done now is done another time. */
+  async function erase(): Promise<void> {
+    try {
+      if ((await patiently(() => selectLeaving.all())).length > 0) {
+        await write(() => leaveSmallIndex.immediate());
+        while (await write(() => leaveIndex.immediate())) await delay(PAUSE_MS);
+      }
+      await nextRound();
+      if (selectSmallFile.get()) await write(() => unlessHindered(() => writeFileAnew.run()));
+      // Until it is written back, the log beside the file still holds the words; at the latest, closing does it.
+      for (let look = 0; look < MOST_LOOKS && (await write(() => writeBack.get()))?.busy; look += 1) {
+        await delay(LOOK_AGAIN_MS);
+      }
+    } catch {
+      // They can't be found any more.
+    }
+  }
+
+  // A process that was cut off, or one of an older version, may have left that undone.
+  patiently(() => selectLeaving.get()).then(
+    (seq) => (seq === undefined ? undefined : erase()),
+    () => {},
+  );
 
   function noteUnreadable({ seq }: { readonly seq: number }): void {
     if (unreadable.has(seq)) return;
@@ -183,8 +242,7 @@ export function openStore(path: string, onUnreadable: (seq: number) => void = ()
     },
     async reset(channelId, askerId, running) {
       const forgotten = await write(() => reset.immediate(channelId, askerId, running));
-      // Until it is written back, the log beside the file still holds the words; at the latest, closing does it.
-      await write(() => writeBack.all()).catch(() => {});
+      await Promise.race([erase(), delay(ERASING_MS, undefined, { ref: false })]);
       return forgotten;
     },
     systemRole: async (channelId) => (await patiently(() => selectRole.get(channelId)))?.role ?? undefined,
@@ -197,220 +255,14 @@ export function openStore(path: string, onUnreadable: (seq: number) => void = ()
   };
 }
 
-/**
- * Does what is asked of the file as soon as no other program keeps it from it. SQLite itself would wait too, and keep the
- * whole process waiting with it. All of it throws a StoreError that tells what kept it from being done.
- */
-function openQueue(lockedMs: number) {
-  let last: Promise<unknown> = Promise.resolve();
-  let lockedSince = 0;
-  let lockedAt = Number.NEGATIVE_INFINITY;
-  let isHurried = false;
-  /** What could not be written, and is to be as soon as anything can be. */
-  const owed: (() => unknown)[] = [];
-
-  async function patiently<Result>(work: () => Result): Promise<Result> {
-    for (;;) {
-      try {
-        return work();
-      } catch (error) {
-        const failure = failureIn(error);
-        if (failure === undefined) throw error;
-        if (failure !== 'locked' || isLockedTooLong()) throw new StoreError(failure, { cause: error });
-        await delay(LOOK_AGAIN_MS);
-      }
-    }
-  }
-
-  /** The lock is waited for, not the step: after one that waited in vain, others don't wait as long again. */
-  function isLockedTooLong(): boolean {
-    const now = performance.now();
-    if (now - lockedAt > UNSEEN_MS) lockedSince = now;
-    lockedAt = now;
-    return isHurried || now - lockedSince >= lockedMs;
-  }
-
-  /** One write after another, in the order in which they were asked for, also where one has to wait. */
-  function write<Result>(work: () => Result): Promise<Result> {
-    const payAndWork = () => {
-      payOwed();
-      const result = work();
-      lockedAt = Number.NEGATIVE_INFINITY;
-      return result;
-    };
-    const done = last.then(() => patiently(payAndWork));
-    last = done.catch(() => {});
-    return done;
-  }
-
-  function payOwed(): void {
-    try {
-      for (let work = owed[0]; work; work = owed[0]) {
-        work();
-        owed.shift();
-      }
-    } catch {
-      // It stays owed, and so does what comes after it.
-    }
-  }
-
-  /** Writes what is true whenever it is written: if not now, then before anything else that is. */
-  async function insist(work: () => unknown): Promise<void> {
-    await write(work).catch((error) => {
-      owed.push(work);
-      throw error;
-    });
-  }
-
-  return {
-    patiently,
-    write,
-    insist,
-    /** Does the last of all; what is still to be done before it does not wait for another program any more. */
-    writeLast<Result>(work: () => Result): Promise<Result> {
-      isHurried = true;
-      return write(work);
-    },
-  };
-}
-
-/** What an error of SQLite means ("Result and Error Codes"). */
-function failureIn(error: unknown): StoreFailure | undefined {
-  if (error instanceof StoreError) return error.failure;
-  if (!(error instanceof Database.SqliteError)) return undefined;
-  const [code = ''] = /^SQLITE_[A-Z]+/.exec(error.code) ?? [];
-  return failures[code] ?? 'disk';
-}
-
-const failures: Readonly<Record<string, StoreFailure>> = {
-  SQLITE_BUSY: 'locked',
-  SQLITE_LOCKED: 'locked',
-  SQLITE_FULL: 'full',
-  SQLITE_READONLY: 'read-only',
-  SQLITE_CANTOPEN: 'read-only',
-  SQLITE_CORRUPT: 'damaged',
-  SQLITE_NOTADB: 'damaged',
-};
-
-/**
- * Makes this process the only one that answers from the file at `path`, until it ends, however that comes about. Others
- * may read and write the file all the same. The lock is one of SQLite's on a file of its own, because the operating
- * system takes such locks back from a process that died.
- *
- * @throws {ConfigError} when another process has done so
- */
-export function claim(path: string): void {
-  makeFolder(path);
+/** Does what others can keep from being done, and nobody is to wait for. */
+function unlessHindered(work: () => unknown): void {
   try {
-    // By whatever name the file goes, there is one lock.
-    const file = existsSync(path) ? realpathSync(path) : path;
-    const lock = kept(new Database(`${file}-bot`, { timeout: 0 }));
-    lock.exec('BEGIN EXCLUSIVE');
-  } catch (error) {
-    throw failureIn(error) === 'locked'
-      ? new ConfigError(`DATABASE_PATH: another Parley answers from ${path} already. This one ends.`)
-      : notOpened(error, path);
+    work();
+  } catch {
+    // There will be another time.
   }
 }
-
-function openDatabase(path: string, lockedMs: number): Database.Database {
-  let database: Database.Database | undefined;
-  try {
-    if (path !== ':memory:') makeFolder(path);
-    inspect(path, lockedMs);
-    database = kept(new Database(path, { timeout: lockedMs }));
-    database.exec('PRAGMA journal_mode = WAL');
-    // A turn is on disk, not merely on its way there, before its question goes anywhere.
-    database.exec('PRAGMA synchronous = FULL');
-    database.exec('PRAGMA secure_delete = ON');
-    migrate(database, path);
-    // From here on, whoever has to wait does so without keeping the process from anything else.
-    database.exec('PRAGMA busy_timeout = 0');
-    return database;
-  } catch (error) {
-    database?.close();
-    throw notOpened(error, path);
-  }
-}
-
-/**
- * Looks at a file before anything is done to it, so that one that is not ours, or not sound, stays as it is: opening a
- * database for writing may already write to it.
- */
-function inspect(path: string, lockedMs: number): void {
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  if (size === 0) return;
-  let database: Database.Database | undefined;
-  try {
-    database = kept(new Database(path, { readonly: true, timeout: lockedMs }));
-    readVersion(database, path);
-    if (size > CHECKED_WHOLE) return;
-    const verdict = kept(database.prepare('PRAGMA quick_check(1)')).pluck().get();
-    if (verdict !== 'ok') throw new StoreError('damaged', { cause: new Error(String(verdict)) });
-  } catch (error) {
-    // What else keeps it from being looked at keeps it from being opened too, or is mended by that.
-    if (error instanceof ConfigError || failureIn(error) === 'damaged') throw error;
-  } finally {
-    database?.close();
-  }
-}
-
-function makeFolder(path: string): void {
-  try {
-    // Conversations are nobody's business but the operator's.
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new ConfigError(`DATABASE_PATH: the folder of ${path} can’t be made.`, { cause: error });
-  }
-}
-
-function migrate(database: Database.Database, path: string): void {
-  const step = database.transaction(() => {
-    const version = readVersion(database, path);
-    database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
-    for (const migration of migrations.slice(version)) database.exec(migration);
-    database.exec(`PRAGMA user_version = ${migrations.length}`);
-  });
-  step.immediate();
-}
-
-/**
- * Which version of the schema a database has; 0 where it is empty.
- *
- * @throws {ConfigError} when it is none of ours, or of a version to come
- */
-function readVersion(database: Database.Database, path: string): number {
-  const read = (sql: string) => Number(kept(database.prepare(sql)).pluck().get());
-  const isEmpty = read('SELECT count(*) FROM sqlite_schema') === 0;
-  if (!isEmpty && read('PRAGMA application_id') !== APPLICATION_ID) {
-    throw new ConfigError(`DATABASE_PATH: ${path} is a database of another program. ${UNCHANGED}`);
-  }
-  const version = read('PRAGMA user_version');
-  if (version > migrations.length) {
-    throw new ConfigError(`DATABASE_PATH: ${path} was written by a newer version of Parley. ${UNCHANGED}`);
-  }
-  return version;
-}
-
-const UNCHANGED = 'Nothing was changed in it.';
-
-/** Why a file could not be opened, for the operator. */
-function notOpened(error: unknown, path: string): ConfigError {
-  if (error instanceof ConfigError) return error;
-  const failure = failureIn(error);
-  const why = (failure && whyNotOpened[failure]) ?? `can’t be opened (${codeOf(error)}).`;
-  return new ConfigError(`DATABASE_PATH: ${path} ${why}`, { cause: error });
-}
-
-const codeOf = (error: unknown): string =>
-  error instanceof Database.SqliteError ? `${error.code}: ${error.message}` : String(error);
-
-const whyNotOpened: Partial<Record<StoreFailure, string>> = {
-  locked: 'is locked by another program.',
-  full: 'can’t be written to: the disk is full.',
-  'read-only': 'can’t be written to. It and its folder have to be writable.',
-  damaged: `is damaged, or not a database. ${UNCHANGED}`,
-};
 
 const speakerShape = z.object({
   id: z.string(),
@@ -419,7 +271,7 @@ const speakerShape = z.object({
   isApp: z.enum(['me', 'other']).exactOptional(),
 });
 
-const questionShape: z.ZodType<Question> = z.object({
+export const questionShape: z.ZodType<Question> = z.object({
   id: z.string(),
   place: z.object({
     channelId: z.string(),
@@ -435,7 +287,7 @@ const questionShape: z.ZodType<Question> = z.object({
   isPrivate: z.boolean(),
 });
 
-const exchangeShape = z.object({
+export const exchangeShape = z.object({
   seq: z.number(),
   question: z.string(),
   answer: z.string(),
@@ -466,7 +318,7 @@ function readLeftTurn(row: z.output<typeof leftTurnShape>): LeftTurn {
   return { ...turn, end: { text, ...(finish && { finish }), ...(state !== 'answered' && { failure: failure ?? '' }) } };
 }
 
-function readQuestion(json: string): Question | undefined {
+export function readQuestion(json: string): Question | undefined {
   try {
     return questionShape.parse(JSON.parse(json));
   } catch {

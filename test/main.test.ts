@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,9 +11,10 @@ import { settingsFor } from './reliability/run.js';
 
 const program = fileURLToPath(new URL('..', import.meta.url));
 
-/** The program as `node .` starts it, in a folder of its own, with these settings and nothing else. */
-function run(settings: Readonly<Record<string, string>>) {
+/** The program as `node .` starts it, in a folder of its own, with these settings, those of a `.env`, and nothing else. */
+function run(settings: Readonly<Record<string, string>>, settingsFile = '') {
   const cwd = mkdtempSync(join(tmpdir(), 'parley-run-'));
+  writeFileSync(join(cwd, '.env'), settingsFile);
   const child = spawn(process.execPath, [program], { cwd, env: { PATH: process.env.PATH, ...settings } });
   onTestFinished(() => void child.kill('SIGKILL'));
   const output = { out: '', err: '' };
@@ -76,22 +77,8 @@ test('what was said is remembered by the next answer, also after a restart, unti
   expect(await second.exit).toBe(0);
 });
 
-test('it prints who it is, and an invite with the least permissions', async () => {
-  const sandbox = await openSandbox();
-  const { output, ready } = run({ ...settingsFor(sandbox), OPENAI_MODEL: 'offline' });
-  await ready;
-  expect(output.out).toMatch(/^Parley answers as Parley#\d+ in 1 server, with offline\.$/m);
-  const invite = new URL(/https:\S+/.exec(output.out)?.[0] ?? '');
-  expect(invite.searchParams.get('client_id')).toBe(sandbox.app.id);
-  expect(invite.searchParams.get('scope')).toBe('bot applications.commands');
-  // View Channel, Send Messages, Send Messages in Threads, Read Message History, Add Reactions.
-  expect(BigInt(invite.searchParams.get('permissions') ?? 0)).toBe(
-    (1n << 10n) | (1n << 11n) | (1n << 38n) | (1n << 16n) | (1n << 6n),
-  );
-});
-
-test('faulty settings are told by name, a line each, and the exit code is 1', async () => {
-  const { output, exit } = run({ NODE_ENV: 'production', OPENAI_TEMPERATURE: 'hot', LOG_LEVEL: 'loud' });
+test('faulty settings of the environment and of .env are told by name, a line each, and the exit code is 1', async () => {
+  const { output, exit } = run({ NODE_ENV: 'production', OPENAI_TEMPERATURE: 'hot' }, 'LOG_LEVEL=loud\n');
   expect(await exit).toBe(1);
   const names = output.err
     .trim()
@@ -113,27 +100,19 @@ test('a token that Discord does not accept is told in one line, and the exit cod
   expect(plainLines(output.err)).toEqual([expect.stringMatching(/^DISCORD_TOKEN is not accepted by Discord\./)]);
 });
 
-test('a token that is taken back while the bot runs is told in one line, and the exit code is 1', async () => {
+test('it prints who it is, and an invite with the least permissions; when its token is taken back, that in one line, and the exit code is 1', async () => {
   const sandbox = await openSandbox();
-  const { output, exit, ready } = run(settingsFor(sandbox));
+  const { output, exit, ready } = run({ ...settingsFor(sandbox), OPENAI_MODEL: 'offline' });
   await ready;
+  expect(output.out).toMatch(/^Parley answers as Parley#\d+ in 1 server, with offline\.$/m);
+  const invite = new URL(/https:\S+/.exec(output.out)?.[0] ?? '');
+  expect(invite.searchParams.get('client_id')).toBe(sandbox.app.id);
+  expect(invite.searchParams.get('scope')).toBe('bot applications.commands');
+  // View Channel, Send Messages, Send Messages in Threads, Read Message History, Add Reactions.
+  expect(BigInt(invite.searchParams.get('permissions') ?? 0)).toBe(
+    (1n << 10n) | (1n << 11n) | (1n << 38n) | (1n << 16n) | (1n << 6n),
+  );
   sandbox.discord.faults.gateway.drop({ code: 4004, of: sandbox.app });
-  expect(await exit).toBe(1);
-  expect(plainLines(output.err)).toEqual([expect.stringMatching(/^DISCORD_TOKEN is not accepted by Discord\./)]);
-});
-
-test('a token that REST refuses while the bot runs is told in one line, and the exit code is 1', async () => {
-  const sandbox = await openSandbox();
-  const { discord, app, ada, general, model } = sandbox;
-  model.script('Hello.');
-  const { output, exit, ready } = run(settingsFor(sandbox));
-  await ready;
-  discord.faults.rest({
-    method: 'POST',
-    of: app,
-    answer: { status: 401, body: { code: 0, message: '401: Unauthorized' } },
-  });
-  await ada.says(general, `${app.mention} hi`);
   expect(await exit).toBe(1);
   expect(plainLines(output.err)).toEqual([expect.stringMatching(/^DISCORD_TOKEN is not accepted by Discord\./)]);
 });
@@ -149,38 +128,9 @@ test('an intent that is refused all the same is told in one line, and the exit c
   expect(plainLines(output.err)).toEqual([expect.stringContaining('Message Content Intent')]);
 });
 
-test('Discord out of reach is told in one line, and the exit code is 1', async () => {
-  const sandbox = await openSandbox();
-  const { output, exit } = run({ ...settingsFor(sandbox), DISCORD_API_URL: 'http://127.0.0.1:9/api' });
-  expect(await exit).toBe(1);
-  expect(plainLines(output.err)).toEqual([expect.stringMatching(/^Discord can’t be reached/)]);
-});
-
-test('SIGTERM lets the running answer end, takes nothing new, and the exit code is 0', async () => {
+test('SIGTERM lets an answer end that began before the commands were registered, takes nothing new, and the exit code is 0', async () => {
   const sandbox = await openSandbox();
   const { discord, model, app, ada, general, garden } = sandbox;
-  const rest = gate();
-  model.script(async function* () {
-    yield 'One ';
-    await rest.opened;
-    yield 'moment.';
-  });
-  const { child, exit, ready } = run(settingsFor(sandbox));
-  await ready;
-  await ada.says(general, `${app.mention} hi`);
-  await discord.until(() => answers(sandbox, general).length === 1);
-  child.kill('SIGTERM');
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  await ada.says(garden, `${app.mention} too late`);
-  rest.open();
-  expect(await exit).toBe(0);
-  expect(answers(sandbox, general).map(({ content }) => content)).toEqual(['One moment.']);
-  expect(model.requests).toHaveLength(1);
-});
-
-test('SIGTERM lets an answer end that began before the commands were registered', async () => {
-  const sandbox = await openSandbox();
-  const { discord, model, app, ada, general } = sandbox;
   const rest = gate();
   model.script(async function* () {
     yield 'One ';
@@ -195,25 +145,67 @@ test('SIGTERM lets an answer end that began before the commands were registered'
   await discord.until(() => answers(sandbox, general).length === 1);
   child.kill('SIGTERM');
   await new Promise((resolve) => setTimeout(resolve, 100));
+  await ada.says(garden, `${app.mention} too late`);
   rest.open();
   expect(await exit).toBe(0);
   expect(answers(sandbox, general).map(({ content }) => content)).toEqual(['One moment.']);
+  expect(model.requests).toHaveLength(1);
 });
 
-test('a second signal ends it at once', async () => {
-  const sandbox = await openSandbox();
-  const { discord, model, app, ada, general } = sandbox;
-  model.script(async function* ({ closed }) {
-    yield 'One ';
-    await closed;
+const launcher = join(program, 'parley.js');
+
+/** What came of `parley` as `npm link` and `npx` start it. */
+const parley = (words: readonly string[], more: NodeJS.ProcessEnv = {}, file = launcher) =>
+  new Promise<{ code: unknown; out: string; err: string }>((resolve) => {
+    const env = { PATH: process.env.PATH, DATABASE_PATH: ':memory:', OPENAI_BASE_URL: 'http://127.0.0.1:9', ...more };
+    const child = execFile(file, words, { env }, (error, out, err) => resolve({ code: error?.code ?? 0, out, err }));
+    child.stdin?.end();
   });
-  const { child, exit, ready } = run(settingsFor(sandbox));
-  await ready;
-  await ada.says(general, `${app.mention} hi`);
-  await discord.until(() => answers(sandbox, general).length === 1);
-  child.kill('SIGTERM');
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  child.kill('SIGTERM');
-  await exit;
-  expect(child.signalCode).toBe('SIGTERM');
+
+/** Has Node tell each module that it loads on standard error. */
+const tellLoads = (() => {
+  const hook = `import { writeSync } from 'node:fs';
+    export const load = (url, context, next) => (writeSync(2, 'loads ' + url + '\\n'), next(url, context));`;
+  const address = (code: string) => `data:text/javascript,${encodeURIComponent(code)}`;
+  return `--import=${address(`import { register } from 'node:module'; register(${JSON.stringify(address(hook))});`)}`;
+})();
+
+const packagesIn = (told: string): string[] => [
+  ...new Set([...told.matchAll(/^loads .*\/node_modules\/([^/]+)/gm)].map(([, name = '']) => name)),
+];
+
+test('a command loads what it needs: the help nothing, the history no model, a question no store', async () => {
+  const commands = [['--help'], ['history'], ['ask']];
+  const more = {
+    NODE_OPTIONS: tellLoads,
+    DATABASE_PATH: join(mkdtempSync(join(tmpdir(), 'parley-loads-')), 'empty.db'),
+  };
+  writeFileSync(more.DATABASE_PATH, '');
+  const runs = await Promise.all(commands.map((words) => parley(words, more)));
+  expect(runs.map(({ code }) => code)).toEqual([0, 0, 2]);
+  const [help = [], history = [], ask = []] = runs.map(({ err }) => packagesIn(err));
+  expect(help).toEqual(['commander']);
+  expect(history).toContain('better-sqlite3');
+  expect(ask).toContain('openai');
+  const foreign = ['discord.js', 'gpt-tokenizer', 'fastify', 'pino'];
+  expect(history.filter((name) => ['openai', ...foreign].includes(name))).toEqual([]);
+  expect(ask.filter((name) => ['better-sqlite3', ...foreign].includes(name))).toEqual([]);
+  expect(runs[0]?.out).toMatch(/^Usage: parley .*^ {2}ask .*^ {2}help /ms);
+});
+
+test('a command that there is not is answered with the one that was meant, and the exit code is 2', async () => {
+  expect(await parley(['aks', 'hi'])).toEqual({
+    code: 2,
+    out: '',
+    err: expect.stringMatching(/'aks'.*\n.*mean ask\?/),
+  });
+});
+
+test('before the first build it says what is to be done', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-unbuilt-'));
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  copyFileSync(launcher, join(folder, 'parley.js'));
+  const { code, out, err } = await parley(['--help'], {}, join(folder, 'parley.js'));
+  expect({ code, out }).toEqual({ code: 1, out: '' });
+  expect(err).toMatch(/^Parley is not built yet: run “npm run build”[^\n]*\n$/);
 });

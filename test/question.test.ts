@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Question, Speaker } from '../src/question.js';
 import { renderQuestion } from '../src/question.js';
+import { character } from './character.js';
 import { bob, question } from './fakes.js';
 
 test('the speaker stands on a line of their own, their words behind a mark', () => {
@@ -38,7 +39,7 @@ test('a name that others have does not make one of them', () => {
 });
 
 const anyText = fc.oneof(
-  fc.string({ unit: 'binary' }),
+  fc.string({ unit: character }),
   fc.string({
     unit: fc.constantFrom('\n', '\r', '\u2028', '\u0085', '\v', '@', 'a', ':', '|', '>', ' ', '(', ')', '"', '\ud800'),
   }),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Part, split } from '../src/split.js';
+import { character } from './character.js';
 
 const texts = (answer: string, limit?: number) => split(answer, limit).map((part) => part.text);
 const slices = (answer: string, parts: readonly Part[]) => parts.map(({ from, to }) => answer.slice(from, to));
@@ -337,7 +338,7 @@ const scraps = fc
         '. ',
         ':',
       ),
-      fc.string({ unit: 'binary', maxLength: 30 }),
+      fc.string({ unit: character, maxLength: 30 }),
     ),
     { maxLength: 60 },
   )

@@ -137,6 +137,34 @@ test('what was forgotten is gone from the file', async () => {
   await store.close();
 });
 
+test('what was forgotten is gone from the file, also where SQLite has moved it within the file', async () => {
+  const path = newPath();
+  const store = openStore(path);
+  const database = new Database(path);
+  const insert = database.prepare(
+    `INSERT INTO turns (id, channel_id, asker_id, private, state, question, asked_at) VALUES (?, ?, '1', 0, 'open', ?, 1)`,
+  );
+  const finish = database.prepare(`UPDATE turns SET state = 'answered', answer = ?, tokens = 1 WHERE id = ?`);
+  unfreed.push(database, insert, finish);
+  database.exec('BEGIN');
+  // Rows that grow while others stand behind them no longer fit their pages.
+  for (let number = 0; number < 1000; number += 1) {
+    const asked = { ...question(`word-${number}-`, { channelId: `c${number % 5}` }), id: `${number}` };
+    insert.run(asked.id, asked.place.channelId, JSON.stringify(asked));
+    const late = number - 7 * (number % 9);
+    if (late >= 0) finish.run(`word-${late}-${'y'.repeat((late * 37) % 800)}`, `${late}`);
+  }
+  database.exec(`UPDATE turns SET state = 'failed' WHERE state = 'open'; COMMIT`);
+  database.close();
+  await store.reset('c1', '1', undefined);
+  const bytes = readFileSync(path);
+  const standing = Array.from({ length: 1000 }, (_, number) => number).filter((number) =>
+    bytes.includes(`word-${number}-`),
+  );
+  expect(standing).toEqual(Array.from({ length: 1000 }, (_, number) => number).filter((number) => number % 5 !== 1));
+  await store.close();
+});
+
 test('the window only moves forward', async () => {
   const store = openStore(':memory:');
   for (const text of ['one', 'two', 'three']) await answered(store, text);

@@ -118,6 +118,7 @@ export async function connectToDiscord(settings: DiscordSettings): Promise<Bot> 
   client.on(Events.ShardDisconnect, ({ code }) => settings.onLost(whyLost(code)));
   logOutages(client, log);
   loseWhatIsUnreadable(client, log);
+  keepQuotes(client);
   client.on(Events.MessageCreate, caught('message not answered', hear));
   client.ws.on(GatewayDispatchEvents.MessageDelete, (data: unknown) => {
     for (const id of namedIn(data)) chat.withdraw(id);
@@ -202,6 +203,21 @@ const Deleted = z.union([
 
 /** The ids of what has been deleted for good. */
 const namedIn = (data: unknown): readonly string[] => Deleted.safeParse(data).data ?? [];
+
+const Reply = z.object({ channel_id: snowflake, referenced_message: z.object({ id: snowflake }) });
+
+/**
+ * A reply brings along what it replies to. The library puts that into its cache first and makes room for the reply then, by
+ * what stands there longest: which must not be the very message that the reply is to.
+ */
+function keepQuotes(client: Client): void {
+  client.ws.on(GatewayDispatchEvents.MessageCreate, (data: unknown) => {
+    const { data: reply } = Reply.safeParse(data);
+    if (!reply) return;
+    const channel = client.channels.cache.get(reply.channel_id);
+    if (channel?.isTextBased()) channel.messages.cache.delete(reply.referenced_message.id);
+  });
+}
 
 /** The library reads events in nobody's care: one that can't be read would end the process. It is lost instead. */
 function loseWhatIsUnreadable(client: Client, log: Logger): void {

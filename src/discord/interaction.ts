@@ -100,6 +100,7 @@ export function createInteractions({ commands, chat, rest, pace, me, log, whenRe
       place: placeOfInteraction(interaction),
       speaker: speakerOf(interaction),
       ask,
+      hint: HINT,
       ...values,
     };
     const run = async () => {
@@ -320,6 +321,7 @@ async function orAsIf(response: Promise<unknown>): Promise<boolean> {
   }
 }
 
+const HINT = 'Mention me with a question, reply to one of my answers, or write to me directly.';
 const ASKED_AGAIN = 'This was asked again already.';
 const FORGOTTEN = 'That question has been forgotten. Please ask it anew.';
 

@@ -14,6 +14,23 @@ export interface ChatMessage {
   readonly content: string;
 }
 
+/** An image, as the chat API takes it ("Vision"). */
+export interface ImagePart {
+  readonly type: 'image_url';
+  readonly image_url: { readonly url: string };
+}
+
+/** A message, perhaps with images. */
+export type Message =
+  | ChatMessage
+  | {
+      readonly role: 'user';
+      readonly content: string | readonly (ImagePart | { readonly type: 'text'; readonly text: string })[];
+    };
+
+/** A model that is shown images too. */
+export type LookingModel = (prompt: readonly Message[], signal: AbortSignal) => ReturnType<Model>;
+
 /**
  * Asks the model: yields the answer's text as it comes and returns how it ended. Leaving it early ends the request.
  * Text beyond LONGEST_ANSWER ends it too, with `length`. Throws a ModelError, or the signal's reason once that is aborted;
@@ -55,7 +72,7 @@ const patienceMs = ({ stream, timeoutMs }: ModelSettings) =>
  * tried again (see createWaits). What the server turns out not to take is left out from then on.
  * Throws a ConfigError when the key cannot be sent.
  */
-export function createModel(settings: ModelSettings): Model {
+export function createModel(settings: ModelSettings): LookingModel {
   const client = connect(settings);
   const refused = new Set<string>();
   return (prompt, signal) => ask({ client, settings, refused }, prompt, signal);
@@ -68,7 +85,7 @@ interface Door {
   readonly refused: Set<string>;
 }
 
-async function* ask(door: Door, prompt: readonly ChatMessage[], signal: AbortSignal): ReturnType<Model> {
+async function* ask(door: Door, prompt: readonly Message[], signal: AbortSignal): ReturnType<Model> {
   const nextWaitMs = createWaits(door.settings.backoffMs ?? 500);
   for (let attempt = 1; ; attempt += 1) {
     const body = requestBody(door, prompt);
@@ -147,7 +164,7 @@ function connect(settings: ModelSettings): OpenAI {
 type RequestBody = Readonly<Record<string, unknown>>;
 
 /** Settings that are not set are left out by JSON itself. */
-function requestBody({ client, settings, refused }: Door, prompt: readonly ChatMessage[]): RequestBody {
+function requestBody({ client, settings, refused }: Door, prompt: readonly Message[]): RequestBody {
   return {
     model: settings.model,
     messages: prompt,

@@ -76,6 +76,9 @@ export async function startBot({ discord, model, app, databasePath }: Sandbox, t
   const bot = await connectToDiscord({
     ...{ token: app.token, apiUrl: discord.url, chat, commands, log, onLost },
     catchUpMs: told.catchUpMs ?? 600_000,
+  }).catch(async (error) => {
+    await store.close();
+    throw error;
   });
   await bot.registered;
   let isStopped = false;

@@ -56,6 +56,19 @@ describe('who is answered', () => {
     expect(model.requests).toHaveLength(2);
   });
 
+  test('a reply is understood though what it replies to is the next to be forgotten', async () => {
+    const home = await openHome();
+    const { model, app, ada, general } = home;
+    model.script('First.', 'Second.');
+    await ada.says(general, `${app.mention} one`);
+    const first = await answer(home, general);
+    // The library keeps five messages of a channel.
+    for (const text of ['Well.', 'Well?', 'Well!', 'Well …']) await ada.says(general, text);
+    await ada.says(general, 'two', { replyTo: first });
+    await answer(home, general, 1);
+    expect(await questionOf(home, 1)).toContain('you:\n> First.\n');
+  });
+
   test('any message in a direct conversation is answered', async () => {
     const home = await openHome();
     const { model, app, ada } = home;

@@ -6,7 +6,7 @@ const isLong = import.meta.env.MODE === 'long';
 
 const plan = isLong
   ? { shape: { channels: 6, threads: 2, directs: 3 }, ends: 10, longestLifeMs: 5_000, mostOpen: 12 }
-  : { shape: { channels: 3, threads: 1, directs: 1 }, ends: 3, longestLifeMs: 2_000, mostOpen: 6 };
+  : { shape: { channels: 3, threads: 1, directs: 1 }, ends: 2, longestLifeMs: 2_000, mostOpen: 6 };
 const rounds = isLong ? { killed: 32, varied: 12 } : { killed: 1, varied: 1 };
 
 /** Most of a round is waiting. */

@@ -21,7 +21,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { createChat } from '../../src/chat.js';
 import { migrations } from '../../src/migrations.js';
 import { openStore } from '../../src/store.js';
-import { openSandbox } from '../discord/home.js';
+import { openHome, openSandbox, startBot } from '../discord/home.js';
 import { counted, gate, listener, question, sayingModel, silent } from '../fakes.js';
 import { answers, prompt, run } from './run.js';
 
@@ -60,13 +60,11 @@ const reference = ({ id }: { readonly id: string }): string => `-# Reference: ${
 
 describe('a database that another program has locked', () => {
   test('is waited for: each question asked meanwhile is answered, in order, and none before it is on disk', async () => {
-    const sandbox = await openSandbox();
+    const sandbox = await openHome();
     const { discord, model, app, ada, bob, general, garden, databasePath } = sandbox;
     model.script(async function* ({ body }) {
       yield `You said: ${String(body.messages.at(-1)?.content).split('\n| ')[1]}`;
     });
-    const bot = run(sandbox);
-    await bot.ready;
     const other = openBeside(databasePath);
     other.exec('BEGIN EXCLUSIVE');
     for (const text of ['one', 'two']) {
@@ -504,7 +502,7 @@ test('a database of version 1 is brought up to date, its history is in the next 
   );
   version1.close();
   model.script('Three.');
-  await run(sandbox).ready;
+  await startBot(sandbox);
   await ada.says(general, `${app.mention} three`);
   await discord.until(() => answers(sandbox, general).length > 0);
   expect(prompt(sandbox, 0)).toEqual(['| one', 'One.', '| two', 'Two.', '| three']);

@@ -3,6 +3,7 @@ import { GatewayDispatchEvents } from 'discord-api-types/v10';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import type { ModelRequest } from '../../src/sandbox/model/model.js';
+import { character } from '../character.js';
 import { type HomeOptions, openSandbox, type Sandbox, startBot } from '../discord/home.js';
 import { gate } from '../fakes.js';
 import { type GatewayEvent, type RestAnswer, standBetween } from './between.js';
@@ -135,7 +136,7 @@ function framesFrom(recorded: readonly GatewayEvent[], ids: readonly string[]): 
     .map(renewed)
     .chain(({ t, d }) => garblings(ids).map((all) => frameOf({ t, d: garbled(d, all) })));
   const any = fc.record({
-    t: fc.oneof(fc.constantFrom(...names), fc.string({ unit: 'binary' })),
+    t: fc.oneof(fc.constantFrom(...names), fc.string({ unit: character })),
     d: fc.jsonValue({ maxDepth: 3 }),
   });
   return fc.oneof(

@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openStore } from '../../src/store.js';
+import { character } from '../character.js';
 import { openSandbox, startBot } from '../discord/home.js';
 import { type GatewayEvent, standBetween } from './between.js';
 import { cases } from './cases.js';
@@ -126,7 +127,7 @@ const strange = fc.constantFrom(
 const writing = (maxLength: number) =>
   fc
     .oneof(
-      fc.string({ unit: 'binary', maxLength }),
+      fc.string({ unit: character, maxLength }),
       fc.array(strange, { maxLength: maxLength / 4 }).map((all) => all.join('')),
     )
     .map((text) => text.slice(0, maxLength));

@@ -94,18 +94,6 @@ const finished = async (sandbox: Sandbox): Promise<void> => {
   expect(prompt(sandbox, 2)).toEqual(['| a story', 'Once upon a time.', '| and then']);
 };
 
-test('a second SIGTERM ends it at once, and the next start finishes what it left', async () => {
-  const sandbox = await openSandbox();
-  await cutOff(sandbox, async (bot) => {
-    bot.kill('SIGTERM');
-    await stopping(bot);
-    bot.kill('SIGTERM');
-    expect(await bot.exit).toBe('SIGTERM');
-  });
-  await run(sandbox).ready;
-  await finished(sandbox);
-});
-
 /** Sets a process's clock: from its start, and by so much more at each SIGUSR2. Its timers go on as they do when a clock is set. */
 const clock = (aheadMs: number, jumpMs = 0): string => `
   const RealDate = Date;
@@ -153,16 +141,27 @@ test.each(
   expect(await bot.exit).toBe(0);
 });
 
+const endTwice = async (bot: ReturnType<typeof run>): Promise<void> => {
+  bot.kill('SIGTERM');
+  await stopping(bot);
+  bot.kill('SIGTERM');
+  expect(await bot.exit).toBe('SIGTERM');
+};
+
+const kill = (bot: ReturnType<typeof run>): void => bot.kill('SIGKILL');
+
 test.each(
   inShort([
-    ['ahead', HOUR],
-    ['behind', -HOUR],
+    ['a second SIGTERM, which ends it at once', 'an hour ahead', endTwice, HOUR],
+    ['a second SIGTERM, which ends it at once', 'right', endTwice, 0],
+    ['SIGKILL', 'an hour ahead', kill, HOUR],
+    ['SIGKILL', 'an hour behind', kill, -HOUR],
   ]),
 )(
-  'after SIGKILL, the next start finishes what was left a moment ago, with a clock that is an hour %s',
-  async (_, aheadMs) => {
+  'after %s, the next start finishes what was left a moment ago, with a clock that is %s',
+  async (_, __, end, aheadMs) => {
     const sandbox = await openSandbox();
-    await cutOff(sandbox, (bot) => bot.kill('SIGKILL'));
+    await cutOff(sandbox, end);
     await run(sandbox, { before: clock(aheadMs) }).ready;
     await finished(sandbox);
   },

@@ -5,7 +5,7 @@ import { type SoakOutcome, soak } from './soak.js';
 const isLong = import.meta.env.MODE === 'long';
 const plan = isLong
   ? { turns: 100_000, channels: 1_000, open: { ask: 32, mention: 16 }, samples: 100, restMs: 15_000 }
-  : { turns: 300, channels: 20, open: { ask: 12, mention: 6 }, samples: 10, restMs: 0 };
+  : { turns: 300, channels: 20, open: { ask: 12, mention: 6 }, samples: 2, restMs: 0 };
 
 /** What memory may grow by after the first tenth of the turns, in megabytes: the caches of SQLite and V8 fill up to here. */
 const mostGrowth = 20;

@@ -114,7 +114,7 @@ export async function openTrial(options: HomeOptions = {}) {
           const all = turns();
           return all.length === asked.length && all.every(({ state, address }) => state !== 'open' && address === null);
         },
-        { timeout: withinMs, interval: 10 },
+        { timeout: withinMs, interval: 50 },
       ),
     /** What the log says of a question that is more than how it went. */
     told: ({ id }: Asked): string[] => lines.filter((line) => line.includes(id) && /"level":[4-6]0/.test(line)),

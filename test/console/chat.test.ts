@@ -283,7 +283,8 @@ test('between pipes a reader who has read enough ends the program, and that is n
   model.script(async function* () {
     for (;;) {
       yield 'line\n';
-      await new Promise((resolve) => setImmediate(resolve));
+      // So slowly that it is not ended as too long before the reader leaves.
+      await new Promise((resolve) => setTimeout(resolve, 1));
     }
   });
   const { child, output, exit, until } = run(['chat'], settings, 'go on\nand on\n');

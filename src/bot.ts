@@ -55,6 +55,7 @@ export async function startBot(config: Config, onLost: (reason: ConfigError) => 
   const bot = await connectToDiscord({
     token: config.DISCORD_TOKEN,
     apiUrl: config.DISCORD_API_URL,
+    requestsPerSecond: config.DISCORD_REQUESTS_PER_SECOND,
     chat,
     commands,
     log,

@@ -123,6 +123,11 @@ export const settings = {
     '10',
     'How old a question may be that came while the bot was away, or was cut off by a crash, and is still answered unasked.',
   ),
+  DISCORD_REQUESTS_PER_SECOND: setting(
+    whole(1, 10_000),
+    '50',
+    'Requests that Discord allows the bot a second, over all channels. Only very large bots are granted more.',
+  ),
   DISCORD_API_URL: setting(
     webAddress,
     'https://discord.com/api',

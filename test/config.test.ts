@@ -31,6 +31,7 @@ test('a token and a key are enough, and the rest has defaults', () => {
     MAX_WAITING_PER_PERSON: 5,
     MAX_WAITING_PER_CHANNEL: 25,
     CATCH_UP_MINUTES: 10,
+    DISCORD_REQUESTS_PER_SECOND: 50,
     DISCORD_API_URL: 'https://discord.com/api',
     SANDBOX_PORT: 3000,
     LOG_LEVEL: 'info',

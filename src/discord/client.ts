@@ -35,6 +35,8 @@ export interface DiscordSettings {
   readonly token: string;
   /** The base of the REST API, without the version. */
   readonly apiUrl: string;
+  /** Requests that Discord allows in all. */
+  readonly requestsPerSecond: number;
   readonly chat: Chat;
   readonly commands: readonly Command[];
   readonly log: Logger;
@@ -76,7 +78,7 @@ const permissions =
  */
 export async function connectToDiscord(settings: DiscordSettings): Promise<Bot> {
   const { token, apiUrl, chat, commands, log } = settings;
-  const pace = createPace();
+  const pace = createPace(settings.requestsPerSecond);
   const rest = countedBy(pace, apiUrl);
   const clock = createClock();
   const application = await readApplication(token, rest, clock);
@@ -391,7 +393,7 @@ const createClient = (rest: Partial<RESTOptions>, readsAllMessages: boolean): Cl
     rest,
     makeCache: Options.cacheWithLimits({
       ...Options.DefaultMakeCacheSettings,
-      MessageManager: 5,
+      MessageManager: 2,
       ReactionManager: 0,
       ReactionUserManager: 0,
       PresenceManager: 0,

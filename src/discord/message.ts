@@ -12,7 +12,7 @@ import { bodyOf, replyTo, surfaceAt } from './surface.js';
 
 /** The mark on a question that waits behind another, and how soon it is set. */
 const WAITING_MARK = '⏳';
-const MARK_AFTER_MS = 400;
+const MARK_AFTER_MS = 800;
 
 /** The mark on a question that is not taken, where others were told so in words just before. */
 const REFUSED_MARK = '✋';
@@ -161,19 +161,23 @@ function createMarks(rest: REST, pace: DiscordPace) {
   const lanes = openLanes();
   let waiting = 0;
   return {
-    /** One reaction at a time in a channel, and a moment between them. Does nothing where too many wait. */
+    /**
+     * One reaction at a time in a channel, and a moment between them. Does nothing where too many wait. Tells when it
+     * sends its request. A mark that is there goes sooner than another comes.
+     */
     async change(
       method: 'put' | 'delete',
       { channelId, questionId }: MessageAddress,
       mark: string,
-      signal?: AbortSignal,
+      { signal, sends = () => {} }: { readonly signal?: AbortSignal; readonly sends?: () => void } = {},
     ): Promise<void> {
       if (waiting >= MOST_REACTIONS && method === 'put') return;
       waiting += 1;
       try {
         const leave = await lanes.enter(channelId, signal);
         try {
-          await pace.allow('sign', signal);
+          await pace.allow(method === 'put' ? 'sign' : 'preview', signal);
+          sends();
           await rest[method](Routes.channelMessageOwnReaction(channelId, questionId, encodeURIComponent(mark)));
         } finally {
           setTimeout(leave, BETWEEN_REACTIONS_MS).unref();
@@ -185,25 +189,32 @@ function createMarks(rest: REST, pace: DiscordPace) {
   };
 }
 
+/** Made once: an error of its own costs more than its abort. */
+const OVER = new Error('It does not wait any more.');
+
 /** The mark on a question that waits: set only if the waiting lasts. */
 function createWaitingMark(address: MessageAddress, marks: Marks, wasThere: boolean) {
-  const waiting = new AbortController();
-  let marking: Promise<void> = Promise.resolve();
+  let cleared: AbortController | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let marking: Promise<void> | undefined;
   // Also where Discord's answer was lost: its request may have taken effect.
   let mayBeThere = wasThere;
 
-  async function mark(): Promise<void> {
-    await delay(MARK_AFTER_MS, undefined, { signal: waiting.signal, ref: false });
-    mayBeThere = true;
-    await marks.change('put', address, WAITING_MARK, waiting.signal);
+  function mark(): void {
+    const sends = () => {
+      mayBeThere = true;
+    };
+    cleared = new AbortController();
+    marking = marks.change('put', address, WAITING_MARK, { signal: cleared.signal, sends }).catch(() => {});
   }
 
   return {
     set(): void {
-      marking = mark().catch(() => {});
+      timer = setTimeout(mark, MARK_AFTER_MS).unref();
     },
     async clear(): Promise<void> {
-      waiting.abort();
+      clearTimeout(timer);
+      cleared?.abort(OVER);
       await marking;
       if (mayBeThere) await marks.change('delete', address, WAITING_MARK);
     },

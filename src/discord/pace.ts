@@ -1,12 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Urgency } from '../reply.js';
 
-/**
- * Discord allows 50 requests a second in all ("Rate Limits", global rate limit). The library keeps to that too, but by
- * queueing in the order of asking, which would make a new answer wait for other answers' previews.
- */
-const REQUESTS_A_SECOND = 50;
-
 /** For how long a request that may go is counted before it is sent: longer ones wait in the library for their bucket. */
 const SOON_MS = 1000;
 
@@ -14,12 +8,22 @@ const SOON_MS = 1000;
 const LONGEST_REQUEST_MS = 30_000;
 
 /** The share of the requests that may be used up when one more of a kind is sent: the rest is kept for what matters more. */
-const share: Readonly<Record<Urgency, number>> = { text: 1, preview: 0.8, sign: 0.5 };
+const share: Readonly<Record<Urgency, number>> = { text: 1, preview: 0.8, sign: 0.3 };
+
+/** Where so much of them is used up, requests are scarce. */
+const CROWDED = 0.5;
+
+/** Signs in a second, however many requests are allowed: they cost the machine as much as what they are signs of. */
+const MOST_SIGNS = 15;
 
 export type DiscordPace = ReturnType<typeof createPace>;
 
-/** Says when a request to Discord may be sent: in all, and previews in each bucket. */
-export function createPace(requestsASecond = REQUESTS_A_SECOND) {
+/**
+ * Says when a request to Discord may be sent: in all, and previews in each bucket. Discord allows 50 requests a second in
+ * all ("Rate Limits", global rate limit). The library would keep to that too, but by queueing in the order of asking,
+ * which would make a new answer wait for other answers' previews.
+ */
+export function createPace(requestsPerSecond: number) {
   /** When requests were allowed that have not been sent yet. */
   const allowed: number[] = [];
   /** When requests were sent that have no answer yet: Discord may count them at any moment until then. */
@@ -30,8 +34,13 @@ export function createPace(requestsASecond = REQUESTS_A_SECOND) {
   const heldUntil = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
 
-  const room = (urgency: Urgency): number =>
-    Math.floor(requestsASecond * share[urgency]) - allowed.length - sent.length - answered.length;
+  const used = (): number => allowed.length + sent.length + answered.length;
+
+  const most: Readonly<Record<Urgency, number>> = {
+    text: requestsPerSecond,
+    preview: Math.ceil(requestsPerSecond * share.preview),
+    sign: Math.min(Math.ceil(requestsPerSecond * share.sign), MOST_SIGNS),
+  };
 
   /** Lets go whoever may, the most urgent first, and comes back when the next may. */
   function advance(): void {
@@ -41,7 +50,7 @@ export function createPace(requestsASecond = REQUESTS_A_SECOND) {
     dropUntil(sent, now - LONGEST_REQUEST_MS);
     for (const urgency of ['text', 'preview', 'sign'] as const) {
       for (const go of queues[urgency]) {
-        if (room(urgency) <= 0) break;
+        if (used() >= most[urgency]) break;
         queues[urgency].delete(go);
         allowed.push(now);
         go();
@@ -58,7 +67,7 @@ export function createPace(requestsASecond = REQUESTS_A_SECOND) {
     /** Whether so many requests are being sent that an answer had better be shown in few. */
     get isCrowded(): boolean {
       advance();
-      return room('sign') <= 0;
+      return used() >= requestsPerSecond * CROWDED;
     },
 
     /** Waits until one more request may be sent. Rejects with the signal's reason when it aborts before. */

@@ -2,6 +2,7 @@ import type { APIMessage } from 'discord-api-types/v10';
 import { openAccount, registerApplication } from './accounts.js';
 import { createGuild, type GuildOptions } from './guild.js';
 import { messagePayload } from './message-payloads.js';
+import { postMessage } from './messages.js';
 import { createPerson, type Person } from './people.js';
 import { may } from './permissions.js';
 import { type DiscordOptions, type DiscordServer, serveDiscord } from './server.js';
@@ -27,6 +28,14 @@ export async function startDiscord(options: DiscordOptions = {}) {
     person: (given: { readonly username: string; readonly name?: string | null }): Person =>
       createPerson(server, openAccount(backend, given)),
     guild: (given: GuildOptions) => createGuild(server, given),
+    /** Has people say things in the same instant, none waiting for another's request. */
+    sayAtOnce(
+      all: readonly { readonly by: Identified; readonly channel: Identified; readonly content: string }[],
+    ): void {
+      for (const { by, channel, content } of all) {
+        postMessage(backend, channelOf(world, channel.id), userOf(world, by.id), { content }, []);
+      }
+    },
     /** Whether an app has a connection that has identified. */
     isConnected: ({ id }: Identified): boolean => gateway.isConnected(id),
     /** The messages that somebody sees in a channel, oldest first, with those for their eyes only. */

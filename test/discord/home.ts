@@ -75,6 +75,7 @@ export async function startBot({ discord, model, app, databasePath }: Sandbox, t
   const onLost = (reason: ConfigError) => lost.push(reason);
   const bot = await connectToDiscord({
     ...{ token: app.token, apiUrl: discord.url, chat, commands, log, onLost },
+    requestsPerSecond: 50,
     catchUpMs: told.catchUpMs ?? 600_000,
   }).catch(async (error) => {
     await store.close();

@@ -32,8 +32,8 @@ test('some room is kept for texts', async () => {
     ask('text'),
   ];
   await new Promise((resolve) => setImmediate(resolve));
-  expect(allowed.filter((urgency) => urgency === 'sign')).toHaveLength(5);
-  expect(allowed.filter((urgency) => urgency === 'preview')).toHaveLength(3);
+  expect(allowed.filter((urgency) => urgency === 'sign')).toHaveLength(3);
+  expect(allowed.filter((urgency) => urgency === 'preview')).toHaveLength(5);
   expect(allowed).toContain('text');
   await Promise.all(asked);
 });
@@ -80,7 +80,7 @@ const headers = (remaining: number, resetAfter: number) => (name: string) =>
   ({ 'x-ratelimit-remaining': String(remaining), 'x-ratelimit-reset-after': String(resetAfter) })[name] ?? null;
 
 test('previews leave a bucket’s last edit to the final text', async () => {
-  const pace = createPace();
+  const pace = createPace(50);
   pace.learn('PATCH', '/channels/1/messages/2', headers(1, 0.1));
   pace.learn('POST', '/channels/3/messages', headers(0, 100));
   pace.learn('PATCH', '/channels/4/messages/2', headers(2, 100));

@@ -114,9 +114,9 @@ export class Completion {
    * How the answer ended. Throws the ModelError that says why it is none, or not whole: a server that hangs up in the
    * middle looks like a normal end, but for the missing finish reason. With that at hand, a later `failure` took nothing away.
    */
-  ending(failure = new ModelError('connection')): Ending {
+  ending(failure?: ModelError): Ending {
     const finish = this.#finish;
-    if (!finish) throw failure;
+    if (!finish) throw failure ?? new ModelError('connection');
     if (finish === 'error') throw new ModelError('trouble');
     if (!this.begun) throw new ModelError(finish === 'content_filter' ? 'filtered' : 'empty');
     return {

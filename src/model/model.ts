@@ -1,10 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import OpenAI, { APIConnectionError, APIError } from 'openai';
+import { APIError } from 'openai/error';
 import { z } from 'zod';
 import { ConfigError, ModelError } from '../errors.js';
 import { type Chunk, Completion, type Ending } from './completion.js';
+import { type Answered, openLine } from './line.js';
 import { readRefusal, refusesParameter } from './refusal.js';
-import { legible, readResponse } from './response.js';
+import { readResponse, refusalIn } from './response.js';
 import { createWaits, inWords, toldWaitMs } from './retry.js';
 
 export type { Ending, Usage } from './completion.js';
@@ -60,8 +61,8 @@ export interface ModelSettings {
   readonly onRetry?: ((failure: ModelError, waitMs: number, attempt: number) => void) | undefined;
 }
 
-/** Just below the 300 s after which Node's own fetch gives up. A whole answer has to be made before its first byte, so it gets all of it. */
-const LONGEST_SILENCE_MS = 295_000;
+/** Nobody waits longer for a word. A whole answer has to be made before its first byte, so it gets all of it. */
+const LONGEST_SILENCE_MS = 300_000;
 /** Longer than models think, and shorter than a channel should wait for a server that only says it is alive. */
 const LONGEST_REQUEST_MS = 30 * 60_000;
 const patienceMs = ({ stream, timeoutMs }: ModelSettings) =>
@@ -73,13 +74,13 @@ const patienceMs = ({ stream, timeoutMs }: ModelSettings) =>
  * Throws a ConfigError when the key cannot be sent.
  */
 export function createModel(settings: ModelSettings): LookingModel {
-  const client = connect(settings);
-  const refused = new Set<string>();
-  return (prompt, signal) => ask({ client, settings, refused }, prompt, signal);
+  const door = { send: connect(settings), url: urlIn(settings), settings, refused: new Set<string>() };
+  return (prompt, signal) => ask(door, prompt, signal);
 }
 
 interface Door {
-  readonly client: OpenAI;
+  readonly send: ReturnType<typeof openLine>;
+  readonly url: URL;
   readonly settings: ModelSettings;
   /** Names of parameters that the server does not take. */
   readonly refused: Set<string>;
@@ -128,43 +129,32 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await wait(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
 }
 
-/**
- * The SDK without what it adds by itself: no retries (it would retry a used-up quota), no log, and only our own headers,
- * because it takes further ones from the environment (OPENAI_CUSTOM_HEADERS) and tells about the machine in others.
- */
-function connect(settings: ModelSettings): OpenAI {
-  const { apiKey, baseUrl } = settings;
+/** Nothing but these headers goes with a request: nothing of the environment, and nothing about the machine. */
+function connect({ apiKey }: ModelSettings): Door['send'] {
   // The runtime quotes a header that it cannot send, and the key would stand in the log.
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey))
     throw new ConfigError('OPENAI_API_KEY holds a character that no key has.');
-  const headers = {
+  return openLine({
     accept: 'application/json, text/event-stream',
+    'accept-encoding': 'identity',
     'content-type': 'application/json',
     'user-agent': 'Parley',
     ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
-  };
-  return new OpenAI({
-    apiKey: apiKey ?? 'none',
-    adminAPIKey: null,
-    organization: null,
-    project: null,
-    webhookSecret: null,
-    baseURL: baseUrl ?? 'https://api.openai.com/v1',
-    maxRetries: 0,
-    // Ours is the clock that ends a silence; this one only has to be slower.
-    timeout: 2 * patienceMs(settings),
-    logLevel: 'off',
-    fetch: async (url, init) => {
-      const response = await fetch(url, { ...init, headers });
-      return response.ok ? response : legible(response, apiKey);
-    },
   });
 }
+
+function urlIn({ baseUrl }: ModelSettings): URL {
+  const url = new URL(baseUrl ?? 'https://api.openai.com/v1');
+  url.pathname = `${url.pathname.replace(/\/$/, '')}/chat/completions`;
+  return url;
+}
+
+const isWell = ({ status }: Answered): boolean => status >= 200 && status < 300;
 
 type RequestBody = Readonly<Record<string, unknown>>;
 
 /** Settings that are not set are left out by JSON itself. */
-function requestBody({ client, settings, refused }: Door, prompt: readonly Message[]): RequestBody {
+function requestBody({ url, settings, refused }: Door, prompt: readonly Message[]): RequestBody {
   return {
     model: settings.model,
     messages: prompt,
@@ -172,7 +162,7 @@ function requestBody({ client, settings, refused }: Door, prompt: readonly Messa
     stream_options: settings.stream && !refused.has('stream_options') ? { include_usage: true } : undefined,
     temperature: settings.temperature,
     top_p: settings.topP,
-    [limitName(client.baseURL, refused)]: settings.maxTokens,
+    [limitName(url, refused)]: settings.maxTokens,
     frequency_penalty: settings.frequencyPenalty,
     presence_penalty: settings.presencePenalty,
   };
@@ -181,8 +171,8 @@ function requestBody({ client, settings, refused }: Door, prompt: readonly Messa
 const limits = { max_completion_tokens: 'max_tokens', max_tokens: 'max_completion_tokens' } as const;
 
 /** The token limit's name: OpenAI's newer models take the new one only, most other servers the old one only. */
-function limitName(baseUrl: string, refused: ReadonlySet<string>): keyof typeof limits {
-  const openAi = /(^|\.)(api\.openai\.com|openai\.azure\.com)$/.test(new URL(baseUrl).hostname);
+function limitName({ hostname }: URL, refused: ReadonlySet<string>): keyof typeof limits {
+  const openAi = /(^|\.)(api\.openai\.com|openai\.azure\.com)$/.test(hostname);
   const name = openAi ? 'max_completion_tokens' : 'max_tokens';
   return refused.has(name) ? limits[name] : name;
 }
@@ -198,50 +188,60 @@ function learn({ failure, cause }: ModelError, body: RequestBody, refused: Set<s
 }
 
 /** The chunks of one request, which ends with the generator, or with a ModelError where the server lets it wait too long. */
-async function* chunks({ client, settings }: Door, body: RequestBody, signal: AbortSignal): AsyncGenerator<Chunk> {
+async function* chunks({ send, url, settings }: Door, body: RequestBody, signal: AbortSignal): AsyncGenerator<Chunk> {
+  signal.throwIfAborted();
   const request = new AbortController();
-  const either = AbortSignal.any([signal, request.signal]);
+  // AbortSignal.any would do, but Node 20 keeps each of its signals for as long as it has not aborted.
+  const stop = () => request.abort(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
   const stall = () => request.abort(new ModelError('stalled'));
   const end = setTimeout(stall, settings.longestMs ?? LONGEST_REQUEST_MS);
   // Only the waiting for the server counts, not what the reader of the answer does in between.
+  let isWaiting = false;
+  const silence = setTimeout(() => isWaiting && stall(), patienceMs(settings));
   const hear = async <T>(work: Promise<T>): Promise<T> => {
-    const timer = setTimeout(stall, patienceMs(settings));
-    return until(either, work).finally(() => clearTimeout(timer));
+    isWaiting = true;
+    silence.refresh();
+    const heard = await work;
+    isWaiting = false;
+    return heard;
   };
+  let isRead = false;
   try {
-    const response = await hear(client.post('/chat/completions', { body, signal: either }).asResponse());
-    yield* readResponse(response, settings.stream, hear);
+    const answered = await hear(untilAborted(request.signal, send(url, JSON.stringify(body), request.signal)));
+    if (!isWell(answered)) throw await refusalIn(answered, settings.apiKey);
+    yield* readResponse(answered, settings.stream, hear);
+    isRead = true;
   } catch (error) {
-    either.throwIfAborted();
+    request.signal.throwIfAborted();
     throw error;
   } finally {
     clearTimeout(end);
-    request.abort();
+    clearTimeout(silence);
+    signal.removeEventListener('abort', stop);
+    if (!isRead) request.abort(LEFT);
   }
 }
 
-/**
- * Waits for no longer than the signal lets. Fetch alone would: in Node 20 a body that is packed wrongly, on a connection that
- * breaks, never ends, even when it is aborted.
- */
-function until<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+/** Waits for no longer than the signal lets: while a connection is being made, the line does not listen to it. */
+function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const leave = () => reject(signal.reason);
-    if (signal.aborted) leave();
-    signal.addEventListener('abort', leave, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    work.then(resolve, reject);
   });
 }
+
+/** Made once: each of its own would cost more than all else that ends with it. */
+const LEFT = new Error('The answer is not read any further.');
 
 /** What is no JSON, what is nested too deep, and what is no chunk. */
 const unreadable = [SyntaxError, RangeError, z.ZodError];
 
-/** Every failure in our words; what the SDK or the server said is the cause, for the log. */
+/** Every failure in our words; what the server or the connection said is the cause, for the log. */
 function toModelError(error: unknown): ModelError {
   if (error instanceof ModelError) return error;
   if (unreadable.some((kind) => error instanceof kind)) return new ModelError('trouble', { cause: error });
-  if (!(error instanceof APIError) || error instanceof APIConnectionError)
-    return new ModelError('connection', { cause: error });
+  if (!(error instanceof APIError)) return new ModelError('connection', { cause: error });
   const failure = readRefusal(error.status, error.error);
   const toldMs = toldWaitMs(error.headers);
   if (failure === 'busy' && toldMs !== undefined) {

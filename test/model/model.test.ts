@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ConfigError, ModelError } from '../../src/errors.js';
 import { type ChatMessage, createModel, type ModelSettings } from '../../src/model/model.js';
@@ -615,6 +616,13 @@ describe('stopping', () => {
     stop.abort('enough');
     expect(await outcome).toEqual({ pieces: [], error: 'enough' });
     expect(await closed).toBe('hung up');
+  });
+
+  test('is listened for no longer than the request lasts', async () => {
+    server.script('Hello');
+    const { signal } = new AbortController();
+    for await (const _ of modelOf()(question, signal)) expect(getEventListeners(signal, 'abort')).not.toHaveLength(0);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
   test('yields no text that had come but was not asked for yet', async () => {

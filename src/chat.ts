@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { breathe } from './breath.js';
 import { failureNamed, failureOf, ModelError, NothingAsked, Refused, Stopped, StoreError, WITHHELD } from './errors.js';
 import { openDoor, openLanes } from './lanes.js';
 import type { Ending, Model } from './model/model.js';
@@ -27,13 +28,22 @@ export interface End {
   readonly failure?: string;
 }
 
-/** What the core needs to remember. Each step is one transaction: it happened whole, or not at all. */
+/** A question that was written down: it outlives the process. */
+export interface Taken {
+  /** Resolves when it outlives the machine's failing too. */
+  readonly lasting: Promise<void>;
+}
+
+/**
+ * What the core needs to remember. Each step happens whole or not at all; one that throws has not happened, but for a reset
+ * and a system role where the disk failed in the end: those may be done, though not for good.
+ */
 export interface Store {
   /**
-   * Puts a question on disk, with the address at which its answer is to be shown, where it has one; `refused` is why it won't be answered.
-   * False if it was taken before.
+   * Writes a question down, with the address at which its answer is to be shown, where it has one; `refused` is why it won't
+   * be answered. Nothing if it was taken before.
    */
-  begin(question: Question, address: string | undefined, refused?: string): Promise<boolean>;
+  begin(question: Question, address: string | undefined, refused?: string): Promise<Taken | undefined>;
   /** Whether a question was taken, whatever came of it. */
   has(id: string): Promise<boolean>;
   /** Notes how far the showing of an answer has come. */
@@ -74,7 +84,7 @@ export type Answer = AsyncGenerator<string, readonly string[]>;
 export interface Audience {
   /** Where the answer is to be shown, so that another process can go on showing it, if one can. The front alone can read it. */
   readonly address?: string;
-  /** The question is on disk, if that was possible: from now on it is not lost. Told once, before anything else. */
+  /** The question is written down, if that was possible: from now on no end of the process loses it. Told once, before anything else. */
   taken?(): void;
   /** The question stands behind others; told at most once. */
   waits(): void;
@@ -119,9 +129,11 @@ interface Turn {
   isRunning: boolean;
   /** What has come of the answer. */
   text: string;
-  /** Whether it is on disk, and so has to be ended there. */
+  /** Whether it is written down, and so has to be ended there. */
   isKept: boolean;
-  /** Whether its end is on disk. */
+  /** Resolves when it is so for good. */
+  lasting: Promise<void>;
+  /** Whether its end is written down. */
   isOver: boolean;
   /** Resolves when its end has been shown. */
   conversation: Promise<void>;
@@ -133,6 +145,7 @@ const newTurn = (question: Question): Turn => ({
   isRunning: false,
   text: '',
   isKept: false,
+  lasting: Promise.resolve(),
   isOver: false,
   conversation: Promise.resolve(),
 });
@@ -144,7 +157,7 @@ export function createChat(settings: ChatSettings) {
   const { store, model, count, log, systemPrompt, contextTokens } = settings;
   const lanes = openLanes();
   const places = openDoor(settings.maxConcurrent);
-  const disk = openDoor(1);
+  const order = openDoor(1);
   const turns = new Map<string, Turn>();
   let closing = false;
 
@@ -179,6 +192,7 @@ export function createChat(settings: ChatSettings) {
       // Whoever comes after this process takes it up.
       if (isRestart(turn.stop.signal.reason)) return;
       turn.isRunning = true;
+      await breathe();
       await show(turn, write(turn), audience);
     } finally {
       lane.then((leave) => leave());
@@ -186,18 +200,30 @@ export function createChat(settings: ChatSettings) {
   }
 
   /**
-   * Puts the turn on disk before anything is sent anywhere, in the order in which questions come: so they are remembered.
+   * Writes the turn down before anything is sent anywhere, in the order in which questions come: so they are remembered.
    * False if the question was taken before.
    */
   async function begin(turn: Turn, address: string | undefined): Promise<boolean> {
-    const leave = await disk.enter();
     try {
-      turn.question = await withQuote(turn.question);
-      turn.isKept = await store.begin(turn.question, address);
+      const taken = await (await inOrder(turn, address)).written;
+      if (taken) turn.lasting = taken.lasting;
+      turn.isKept = taken !== undefined;
       return turn.isKept;
     } catch (error) {
       turn.stop.abort(error);
       return true;
+    }
+  }
+
+  /** Hands a turn to the store as the next one. It is written together with those that come at the same time. */
+  async function inOrder(
+    turn: Turn,
+    address: string | undefined,
+  ): Promise<{ readonly written: Promise<Taken | undefined> }> {
+    const leave = await order.enter();
+    try {
+      turn.question = await withQuote(turn.question);
+      return { written: store.begin(turn.question, address) };
     } finally {
       leave();
     }
@@ -217,7 +243,10 @@ export function createChat(settings: ChatSettings) {
   }
 
   async function refuse(question: Question, why: Refused, audience: Audience): Promise<void> {
-    if (!(await store.begin(question, audience.address, failureOf(why)))) return;
+    const taken = await store.begin(question, audience.address, failureOf(why));
+    if (!taken) return;
+    // What was said not to be answered had better not be found again.
+    await taken.lasting;
     log.info({ turn: question.id, channel: question.place.channelId }, 'turn refused');
     audience.taken?.();
     await tellRefusal(question.id, why, audience);
@@ -251,7 +280,10 @@ export function createChat(settings: ChatSettings) {
   async function withQuote(question: Question): Promise<Question> {
     const { quote, place } = question;
     if (!quote || quote.text !== undefined) return question;
-    const quoted = await store.question(quote.messageId);
+    const recent = turns.get(quote.messageId);
+    // One that has just come may not be written yet; any other may have been forgotten.
+    const isNew = recent && !recent.isKept && !recent.stop.signal.aborted;
+    const quoted = isNew ? recent.question : await store.question(quote.messageId);
     if (!quoted || quoted.isPrivate || quoted.place.channelId !== place.channelId) return question;
     return { ...question, quote: { ...quote, speaker: quoted.speaker, text: quoted.text } };
   }
@@ -266,7 +298,7 @@ export function createChat(settings: ChatSettings) {
       await audience.reply(answer, { stopped: turn.stop.signal, moved });
     } finally {
       // An audience that went away leaves neither a request to the model nor an open turn behind.
-      turn.stop.abort(new Stopped('undelivered'));
+      if (!turn.isOver) turn.stop.abort(new Stopped('undelivered'));
       const why: unknown = turn.stop.signal.reason;
       await answer.return([]);
       if (!turn.isOver) await spoil(turn, why);
@@ -285,10 +317,9 @@ export function createChat(settings: ChatSettings) {
     try {
       leave = await places.enter(signal);
       if (isEmpty(turn.question)) throw new NothingAsked();
-      const ending = yield* overhear(ask(turn.question, signal), (piece) => {
-        turn.text += piece;
-      });
+      const ending = yield* ask(turn, signal);
       leave();
+      await breathe();
       await finish(turn, ending, Math.round(performance.now() - began));
       return remarks(turn.question, ending.finish);
     } catch (error) {
@@ -323,24 +354,28 @@ export function createChat(settings: ChatSettings) {
       .catch((err) => turnLog.error({ err }, 'turn not ended on disk'));
   }
 
-  async function* ask(question: Question, signal: AbortSignal): AsyncGenerator<string, Ending> {
+  async function* ask(turn: Turn, signal: AbortSignal): AsyncGenerator<string, Ending> {
+    const { question } = turn;
+    const hear = (piece: string) => {
+      turn.text += piece;
+    };
     const role = await systemRole(question.place);
     const { channelId } = question.place;
     const history = await store.exchanges(channelId, privateTo(question));
     const prompt = buildPrompt(role, history, question, contextTokens, count);
     await keepWindow(question, history, prompt.exchanges);
-    let isShown = false;
+    // Nothing that costs something is asked for without being on disk.
+    await turn.lasting;
     try {
-      return yield* overhear(model(prompt.messages, signal), () => {
-        isShown = true;
-      });
+      return yield* overhear(model(prompt.messages, signal), hear);
     } catch (error) {
       const isTooLong = error instanceof ModelError && error.failure === 'too-long';
-      if (!isTooLong || isShown || prompt.exchanges.length === 0) throw error;
+      if (!isTooLong || turn.text !== '' || prompt.exchanges.length === 0) throw error;
       await keepWindow(question, prompt.exchanges, newerHalf(prompt.exchanges));
       // Read anew, because it may have been reset meanwhile.
       const shorter = await store.exchanges(channelId, privateTo(question));
-      return yield* model(buildPrompt(role, shorter, question, contextTokens, count).messages, signal);
+      const again = buildPrompt(role, shorter, question, contextTokens, count);
+      return yield* overhear(model(again.messages, signal), hear);
     }
   }
 

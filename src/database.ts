@@ -109,12 +109,15 @@ export function openDatabase(path: string, lockedMs: number): Database.Database 
     if (path !== ':memory:') makeFolder(path);
     inspect(path, lockedMs);
     database = kept(new Database(path, { timeout: lockedMs }));
-    database.exec('PRAGMA journal_mode = WAL');
-    // A turn is on disk, not merely on its way there, before its question goes anywhere.
-    database.exec('PRAGMA synchronous = FULL');
+    // Not every file system lets it keep a log beside the file.
+    const hasLog = kept(database.prepare('PRAGMA journal_mode = WAL')).pluck().get() === 'wal';
+    // For the log, the queue waits for the disk where that matters, and not in the process's way.
+    database.exec(`PRAGMA synchronous = ${hasLog ? 'NORMAL' : 'FULL'}`);
     database.exec('PRAGMA secure_delete = ON');
     // What is written anew stands in no other file on the way.
     database.exec('PRAGMA temp_store = MEMORY');
+    // In KiB. What is asked for is the end of a channel's history; for the rest, the system has its own cache.
+    database.exec('PRAGMA cache_size = -2000');
     migrate(database, path);
     // From here on, whoever has to wait does so without keeping the process from anything else.
     database.exec('PRAGMA busy_timeout = 0');

@@ -351,7 +351,7 @@ export function openHistory(path: string, onUnreadable: (seq: number) => void = 
      *
      * @throws {UserError} when something was said in the other one
      */
-    copy: (from: string, to: string): Promise<number> => write(() => copyAll.immediate(from, to)),
+    copy: (from: string, to: string): Promise<number> => write(() => copyAll(from, to)),
 
     /**
      * Gives all turns that have ended, with their windows and system roles, as lines of JSON, each with its end, which

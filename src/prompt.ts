@@ -37,7 +37,7 @@ export function buildPrompt(
 ): Prompt {
   const system = `${readingRules}\n\n${systemRole}`;
   const asked = renderQuestion(question);
-  const room = budget - count(system) - count(asked) - 2 * TOKENS_PER_MESSAGE;
+  const room = budget - countAgain(system, count) - count(asked) - 2 * TOKENS_PER_MESSAGE;
   // The newest exchange stays even where it takes more than half: the next question is most likely about it.
   const half = Math.max(budget / 2, exchanges.at(-1)?.tokens ?? 0);
   const kept = fits(exchanges, room) ? exchanges : newestWithin(exchanges, Math.min(room, half));
@@ -52,6 +52,17 @@ export function buildPrompt(
     ],
     exchanges: kept,
   };
+}
+
+/** What was counted last: most system roles are the one of the question before, and longer than the question. */
+const counted = new WeakMap<CountTokens, { readonly text: string; readonly tokens: number }>();
+
+function countAgain(text: string, count: CountTokens): number {
+  const last = counted.get(count);
+  if (last?.text === text) return last.tokens;
+  const tokens = count(text);
+  counted.set(count, { text, tokens });
+  return tokens;
 }
 
 /** The newer half of a history, for a server that finds the whole too long. */

@@ -1,3 +1,4 @@
+import { setImmediate as nextRound } from 'node:timers/promises';
 import type { Answer } from './chat.js';
 import { explain, isTraced, ModelError, Stopped, UserError } from './errors.js';
 import { isBlank, split } from './split.js';
@@ -65,12 +66,15 @@ export interface Pace {
 /** Typing shows for ten seconds on Discord; five edits in five seconds are allowed in a channel. */
 export const discordPace: Pace = {
   roundMs: 1200,
-  gatherMs: 4,
+  gatherMs: 2,
   crowdedMs: 1000,
   signMs: 350,
   signAgainMs: 8000,
   againMs: 1000,
 };
+
+/** What was worth doing only until then is not waited for any more. Made once: an error of its own costs more than its abort. */
+const OVER = new Error('It is over.');
 
 /** How often the whole text is tried, and the longest wait in between: as often as an outage of twelve minutes takes. */
 const LAST_ROUNDS = 30;
@@ -151,8 +155,15 @@ export async function paintReply(
     }
   };
 
+  /** Waits for what comes together with a text that has come. */
+  const gather = async (ms: number) => {
+    await earlier(page.end, after(ms));
+    // On a busy machine the end may have come meanwhile, and only not been read.
+    if (!page.hasEnded) await nextRound();
+  };
+
   await signUntilText(page, surface, pace);
-  await earlier(page.end, after(surface.isCrowded ? pace.crowdedMs : pace.gatherMs));
+  await gather(surface.isCrowded ? pace.crowdedMs : pace.gatherMs);
   while (!page.hasEnded) {
     const next = after(pace.roundMs);
     const isShown = await round('preview', page.ending).then(
@@ -164,7 +175,9 @@ export async function paintReply(
     );
     await earlier(page.end, next);
     // What this round could not show, the next one does.
-    if (isShown) await page.grown();
+    if (!isShown) continue;
+    await page.grown();
+    await gather(pace.gatherMs);
   }
   await insist(finish, surface, pace.againMs);
 }
@@ -184,21 +197,22 @@ async function insist<Result>(show: () => Promise<Result>, surface: Surface, aga
 /** Keeps up a sign of life until the first text or the end. */
 async function signUntilText(page: Page, surface: Surface, { signMs, signAgainMs }: Pace): Promise<void> {
   const text = page.grown();
-  const started = new AbortController();
+  let started: AbortController | undefined;
   let isWaiting = true;
   const stopWaiting = () => {
     isWaiting = false;
-    started.abort();
+    started?.abort(OVER);
   };
   text.then(stopWaiting);
   for (let waitMs = signMs; isWaiting; waitMs = signAgainMs) {
     await earlier(text, after(waitMs));
+    if (!isWaiting) return;
+    started ??= new AbortController();
     // Not awaited, so that the first text need not wait for it; and a sign that can't be given is no loss.
-    if (isWaiting)
-      surface
-        .allow('sign', started.signal)
-        .then(surface.giveSign, () => {})
-        .catch(() => {});
+    surface
+      .allow('sign', started.signal)
+      .then(surface.giveSign, () => {})
+      .catch(() => {});
   }
 }
 
@@ -318,7 +332,8 @@ interface Page {
 }
 
 function readPage(answer: Answer, turnId: string): Page {
-  const ending = new AbortController();
+  let ending: AbortController | undefined;
+  let hasEnded = false;
   let text = '';
   let notes: readonly string[] = [];
   let failure: unknown;
@@ -339,7 +354,8 @@ function readPage(answer: Answer, turnId: string): Page {
       failure = error;
       notes = [isTraced(error) ? `${explain(error)} ${referenceTo(turnId)}` : explain(error)];
     }
-    ending.abort();
+    hasEnded = true;
+    ending?.abort(OVER);
     wake();
   };
 
@@ -355,15 +371,20 @@ function readPage(answer: Answer, turnId: string): Page {
       return notes;
     },
     get hasEnded() {
-      return ending.signal.aborted;
+      return hasEnded;
     },
     get isWhole() {
       return isWhole;
     },
-    ending: ending.signal,
+    get ending() {
+      // Most answers end before anybody asks.
+      ending ??= new AbortController();
+      if (hasEnded) ending.abort(OVER);
+      return ending.signal;
+    },
     end,
     async grown() {
-      if (text.length === seen && !ending.signal.aborted) {
+      if (text.length === seen && !hasEnded) {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });

@@ -42,7 +42,7 @@ const MOST_DIRECT = 100;
 export function openStore(path: string, onUnreadable: (seq: number) => void = () => {}, lockedMs = LOCKED_MS): Store {
   const database = openDatabase(path, lockedMs);
   const prepare = <Bound extends unknown[], Row>(sql: string) => kept(database.prepare<Bound, Row>(sql));
-  const { patiently, write, insist, writeLast } = openQueue(database, lockedMs);
+  const { patiently, write, note, synced, insist, alone, writeLast } = openQueue(database, lockedMs);
   const unreadable = new Set<number>();
 
   const insertTurn = prepare(
@@ -123,33 +123,33 @@ export function openStore(path: string, onUnreadable: (seq: number) => void = ()
      ON CONFLICT (id) DO UPDATE SET system_role = :role`,
   );
   const writeBack = prepare<[], { busy: number }>('PRAGMA wal_checkpoint(TRUNCATE)');
-  const begin = database.transaction(
-    (question: Question, address: string | undefined, refused: string | undefined): boolean => {
-      const now = Date.now();
-      const { channelId, isDirect } = question.place;
-      const { changes } = insertTurn.run({
-        id: question.id,
-        channelId,
-        askerId: question.speaker.id,
-        private: question.isPrivate ? 1 : 0,
-        state: refused ? 'refused' : 'open',
-        failure: refused ?? null,
-        question: refused ? null : JSON.stringify(question),
-        address: address ?? null,
-        now,
-        endedAt: refused ? now : null,
-      });
-      if (changes === 1 && isDirect) upsertDirect.run({ channelId, now });
-      return changes === 1;
-    },
-  );
-  const reset = database.transaction((channelId: string, askerId: string, running: string | undefined): number => {
+  function begin(question: Question, address: string | undefined, refused: string | undefined): boolean {
+    const now = Date.now();
+    const { channelId, isDirect } = question.place;
+    const { changes } = insertTurn.run({
+      id: question.id,
+      channelId,
+      askerId: question.speaker.id,
+      private: question.isPrivate ? 1 : 0,
+      state: refused ? 'refused' : 'open',
+      failure: refused ?? null,
+      question: refused ? null : JSON.stringify(question),
+      address: address ?? null,
+      now,
+      endedAt: refused ? now : null,
+    });
+    if (changes === 1 && isDirect) upsertDirect.run({ channelId, now });
+    return changes === 1;
+  }
+
+  function reset(channelId: string, askerId: string, running: string | undefined): number {
     const now = Date.now();
     if (running) endTurn.run({ id: running, state: 'stopped', failure: 'reset', answer: null, now });
     const { changes: ended } = endAnswersElsewhere.run({ channelId, askerId, now });
     forgetRemains.run({ channelId, askerId });
     return ended + forgetExchanges.run({ channelId, askerId }).changes;
-  });
+  }
+
   const leaveSmallIndex = database.transaction((): void => {
     if (!selectSmallIndex.get()) return;
     leaveTraces.run();
@@ -172,13 +172,13 @@ export function openStore(path: string, onUnreadable: (seq: number) => void = ()
   async function erase(): Promise<void> {
     try {
       if ((await patiently(() => selectLeaving.all())).length > 0) {
-        await write(() => leaveSmallIndex.immediate());
-        while (await write(() => leaveIndex.immediate())) await delay(PAUSE_MS);
+        await alone(() => leaveSmallIndex.immediate());
+        while (await alone(() => leaveIndex.immediate())) await delay(PAUSE_MS);
       }
       await nextRound();
-      if (selectSmallFile.get()) await write(() => unlessHindered(() => writeFileAnew.run()));
+      if (selectSmallFile.get()) await alone(() => unlessHindered(() => writeFileAnew.run()));
       // Until it is written back, the log beside the file still holds the words; at the latest, closing does it.
-      for (let look = 0; look < MOST_LOOKS && (await write(() => writeBack.get()))?.busy; look += 1) {
+      for (let look = 0; look < MOST_LOOKS && (await alone(() => writeBack.get()))?.busy; look += 1) {
         await delay(LOOK_AGAIN_MS);
       }
     } catch {
@@ -214,13 +214,19 @@ export function openStore(path: string, onUnreadable: (seq: number) => void = ()
   }
 
   return {
-    begin: (question, address, refused) => write(() => begin.immediate(question, address, refused)),
+    async begin(question, address, refused) {
+      if (!(await note(() => begin(question, address, refused)))) return undefined;
+      const lasting = synced();
+      // Whoever does not wait for it is not concerned.
+      lasting.catch(() => {});
+      return { lasting };
+    },
     has: async (id) => (await patiently(() => selectTurn.get(id))) !== undefined,
     async readdress(id, address) {
-      await write(() => updateAddress.run({ id, address }));
+      await note(() => updateAddress.run({ id, address }));
     },
     finish: (id, answer, tokens, finish) =>
-      write(() => finishTurn.run({ id, answer, tokens, finish, now: Date.now() }).changes === 1),
+      note(() => finishTurn.run({ id, answer, tokens, finish, now: Date.now() }).changes === 1),
     async end(id, state, failure, answer) {
       await insist(() => endTurn.run({ id, state, failure, answer: answer || null, now: Date.now() }));
     },
@@ -234,14 +240,14 @@ export function openStore(path: string, onUnreadable: (seq: number) => void = ()
       return rows.flatMap(readExchange);
     },
     async moveWindow(channelId, from, privateTo) {
-      await write(() => upsertWindow.run({ channelId, from, privateTo: privateTo ?? '' }));
+      await note(() => upsertWindow.run({ channelId, from, privateTo: privateTo ?? '' }));
     },
     async question(id) {
       const row = await patiently(() => selectQuestion.get(id));
       return row && readQuestion(row.question);
     },
     async reset(channelId, askerId, running) {
-      const forgotten = await write(() => reset.immediate(channelId, askerId, running));
+      const forgotten = await write(() => reset(channelId, askerId, running));
       await Promise.race([erase(), delay(ERASING_MS, undefined, { ref: false })]);
       return forgotten;
     },

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { type Chat, type ChatSettings, createChat, type Store } from '../src/chat.js';
-import { ModelError } from '../src/errors.js';
+import { ModelError, StoreError } from '../src/errors.js';
 import type { ChatMessage, Ending } from '../src/model/model.js';
 import { openStore } from '../src/store.js';
 import { bob, counted, fakeModel, gate, listener, question, sayingModel, silent } from './fakes.js';
@@ -511,4 +511,59 @@ test('what a reset forgot is not sent again where the model finds a prompt too l
   isReset.open();
   expect((await running).text).toBe('Done.');
   expect(talk(model.prompts.at(-1))).toEqual(['user: | four']);
+});
+
+test('the model is asked for nothing that the disk does not have, and never where it can’t have it', async () => {
+  const held = gate();
+  const model = sayingModel('Done.');
+  const real = openStore(':memory:');
+  let lasting: Promise<void> = held.opened;
+  const store: Store = {
+    ...real,
+    begin: async (...told) => (await real.begin(...told)) && { lasting },
+  };
+  const { chat, ask } = chatWith(model, {}, store);
+  const asked = question('one');
+  const listening = listener();
+  const first = chat.answer(asked, listening.audience);
+  await vi.waitUntil(() => real.has(asked.id));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(model.prompts).toEqual([]);
+  held.open();
+  await first;
+  expect(listening.shown.text).toBe('Done.');
+  lasting = Promise.reject(new StoreError('full'));
+  lasting.catch(() => {});
+  expect(await ask('two')).toMatchObject({ text: '', failure: new StoreError('full').message });
+  expect(model.prompts).toHaveLength(1);
+});
+
+test('a question that a reset has just forgotten lends its text to no other', async () => {
+  const held = gate();
+  const model = fakeModel(async function* () {
+    yield 'Hel';
+    await held.opened;
+    return undefined;
+  });
+  const real = openStore(':memory:');
+  const resetting = gate();
+  const store: Store = {
+    ...real,
+    async reset(...told) {
+      const forgotten = await real.reset(...told);
+      await resetting.opened;
+      return forgotten;
+    },
+  };
+  const { chat, ask } = chatWith(model, {}, store);
+  const asked = question('my secret');
+  const first = chat.answer(asked, listener().audience);
+  await vi.waitUntil(() => model.prompts.length === 1);
+  const reset = chat.reset(asked.place, asked.speaker.id);
+  await vi.waitUntil(async () => (await real.question(asked.id)) === undefined);
+  const second = ask('And this?', { quote: { messageId: asked.id } });
+  resetting.open();
+  held.open();
+  await Promise.all([reset, first, second]);
+  expect(model.prompts.at(-1)?.at(-1)?.content).not.toContain('secret');
 });

@@ -61,12 +61,12 @@ test('a question is taken once, also after a restart and after it was forgotten'
   const path = newPath();
   const store = openStore(path);
   const asked = question('one');
-  expect(await store.begin(asked, '')).toBe(true);
-  expect(await store.begin(asked, '')).toBe(false);
+  expect(await store.begin(asked, '')).toBeDefined();
+  expect(await store.begin(asked, '')).toBeUndefined();
   await store.finish(asked.id, 'yes', 1, 'stop');
   await store.reset('c1', '1', undefined);
   await store.close();
-  expect(await openStore(path).begin(asked, '')).toBe(false);
+  expect(await openStore(path).begin(asked, '')).toBeUndefined();
 });
 
 test('only answered questions are exchanges', async () => {

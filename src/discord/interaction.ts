@@ -156,7 +156,7 @@ export function createInteractions({ commands, chat, rest, pace, me, log, whenRe
       },
       audience: (text: string): Audience => ({
         address: writeAddress(address),
-        // Not before: what was acknowledged and then forgotten would be "thinking" for ever.
+        // Not before: what was acknowledged and then forgotten with the process would be "thinking" for ever.
         taken: () => void acknowledge(),
         waits() {},
         reply: (answer, { stopped, moved }) => show(answer, headOf(text), stopped, moved),

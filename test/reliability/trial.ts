@@ -102,8 +102,13 @@ export async function openTrial(options: HomeOptions = {}) {
     shownIn,
     /** Lets the answer to a question come to its end. */
     goOn: ({ topic }: Asked): void => gateOf(topic).open(),
-    /** Waits until the beginning of an answer is shown. */
-    begun: (one: Asked) => discord.until(() => textOf(one).includes('Begun:')),
+    /** Waits until the beginning of an answer is shown, and the bot knows that it is. */
+    async begun(one: Asked): Promise<void> {
+      await discord.until(() => textOf(one).includes('Begun:'));
+      await vi.waitUntil(() => turns().some(({ id, address }) => id === one.id && address?.includes('"sent":[{')), {
+        timeout: LONGEST_MS,
+      });
+    },
     /** How often the model was asked about something. */
     requestsFor: ({ topic }: Asked): number =>
       model.requests.filter(({ body }) => topicIn(plainText(body.messages.at(-1)?.content)) === topic).length,

@@ -21,8 +21,16 @@ export function letTimePass(): void {
   syncBuiltinESMExports();
 }
 
-/** Lets everything happen that needs no time. */
-export const settle = (): Promise<void> => new Promise((resolve) => turn(resolve));
+/** Longer than any row of things that each follow from the one before in the next round of events. */
+const QUIET_ROUNDS = 30;
+
+/** Lets everything happen that needs no time, the wait for the disk too. */
+export async function settle(): Promise<void> {
+  for (let quiet = 0; quiet < QUIET_ROUNDS; quiet++) {
+    await new Promise<void>((resolve) => turn(resolve));
+    if (process.getActiveResourcesInfo().includes('FSReqCallback')) quiet = 0;
+  }
+}
 
 /** Lets time pass to the next moment at which something happens. False if nothing ever will. */
 export async function nextEvent(): Promise<boolean> {

@@ -42,4 +42,4 @@ function beginRound(): void {
 }
 
 /** Resolves when all that follows from what has happened so far has been done. */
-const settled = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+export const settled = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));

@@ -13,6 +13,7 @@ import {
   type TextBasedChannel,
 } from 'discord.js';
 import type { Logger } from 'pino';
+import { settled } from '../breath.js';
 import type { DiscordPace } from './pace.js';
 
 /** What one request gives at most ("Get Channel Messages"), and after how many of them a channel's backlog is left. */
@@ -46,8 +47,29 @@ export interface BacklogSettings {
 export interface Backlog {
   /** Takes each message that comes. */
   hear(message: Message): Promise<void>;
-  /** Resolves when what was said in a channel before has its place; undefined where it has it already. */
-  whenRead(channelId: string, isDirect: boolean): Promise<void> | undefined;
+  /** Resolves when what was said in a channel before this has its place; undefined where it has it already. */
+  whenRead(said: Said): Promise<void> | undefined;
+}
+
+/** Something that was said in a channel, by a message or by a command. Its id tells when ("Snowflakes"). */
+export interface Said {
+  readonly id: string;
+  readonly channelId: string;
+  readonly isDirect: boolean;
+}
+
+/** Where what comes while a channel is being read waits, with what is found to have been said after it. */
+interface Room {
+  readers: number;
+  isEmptying: boolean;
+  /** In the order in which it was said. */
+  readonly waiting: Waiting[];
+}
+
+interface Waiting {
+  readonly id: string;
+  /** Resolves when it has its place. */
+  readonly go: () => void | Promise<void>;
 }
 
 /**
@@ -57,41 +79,69 @@ export interface Backlog {
  */
 export function followBacklog(settings: BacklogSettings): Backlog {
   const { client, log, take } = settings;
-  const reading = new Map<string, Promise<void>>();
+  const rooms = new Map<string, Room>();
   /** Until it is known in which direct conversations something may have been said. */
   let asking: Promise<void> | undefined;
 
   /** Reads a channel, and keeps its new messages waiting until that is done. */
-  function read(id: string, work: () => Promise<void>): void {
-    const all = work().catch((err) => log.warn({ channel: id, err }, 'backlog not read'));
-    const done = Promise.race([all, delay(PATIENCE_MS, undefined, { ref: false })]).then(() => {
-      if (reading.get(id) === done) reading.delete(id);
-    });
-    reading.set(id, done);
+  async function read(channel: string, work: (room: Room) => Promise<void>): Promise<void> {
+    const room = rooms.get(channel) ?? { readers: 0, isEmptying: false, waiting: [] };
+    rooms.set(channel, room);
+    room.readers += 1;
+    const patience = delay(PATIENCE_MS, undefined, { ref: false });
+    const all = work(room).catch((err) => log.warn({ channel, err }, 'backlog not read'));
+    await Promise.race([all, patience]);
+    room.readers -= 1;
+    await empty(channel, room, patience);
+  }
+
+  /** Lets go one after the other, each when the one before has its place. */
+  async function empty(channel: string, room: Room, patience: Promise<void>): Promise<void> {
+    if (room.isEmptying) return;
+    room.isEmptying = true;
+    while (room.readers === 0 && room.waiting.length > 0) {
+      await Promise.race([room.waiting.shift()?.go(), patience]);
+      await settled();
+    }
+    room.isEmptying = false;
+    if (room.readers === 0) rooms.delete(channel);
+  }
+
+  /** Takes what was found; but not before what was said before it and has come meanwhile. */
+  async function takeFound(message: Message, { waiting }: Room): Promise<void> {
+    const { id, channelId: channel } = message;
+    const [first] = waiting;
+    if (!first || isBefore(id, first.id)) return settings.takeMissed(message);
+    if (waiting.some((one) => one.id === id)) return;
+    const go = () =>
+      settings.takeMissed(message).catch((err) => log.warn({ id, channel, err }, 'missed message not answered'));
+    stand(waiting, { id, go });
   }
 
   const oldest = (): number => settings.now() - settings.maxAgeMs;
 
   function readServer(server: Guild): void {
     for (const channel of server.channels.cache.values()) {
-      if (channel.isTextBased() && mayHaveMissed(channel, oldest())) read(channel.id, () => readChannel(channel));
+      if (channel.isTextBased() && mayHaveMissed(channel, oldest()))
+        read(channel.id, (room) => readChannel(channel, room));
     }
   }
 
   async function readDirects(): Promise<void> {
-    for (const id of await settings.directChannels()) read(id, () => readDirect(id));
+    for (const id of await settings.directChannels()) read(id, (room) => readDirect(id, room));
   }
 
-  async function readDirect(id: string): Promise<void> {
+  async function readDirect(id: string, room: Room): Promise<void> {
     const channel = await insist(async () => {
       await settings.pace.allow('preview');
       // What the library knows of it is as old as the lost session.
       return client.channels.fetch(id, { force: true });
     });
-    if (channel?.isDMBased() && channel.isTextBased() && mayHaveMissed(channel, oldest())) await readChannel(channel);
+    if (channel?.isDMBased() && channel.isTextBased() && mayHaveMissed(channel, oldest()))
+      await readChannel(channel, room);
   }
 
-  async function readChannel(channel: TextBasedChannel): Promise<void> {
+  async function readChannel(channel: TextBasedChannel, room: Room): Promise<void> {
     let after = SnowflakeUtil.generate({ timestamp: oldest() }).toString();
     for (let page = 0; page < MOST_PAGES; page++) {
       const messages = await insist(async (): Promise<Collection<string, Message>> => {
@@ -100,7 +150,7 @@ export function followBacklog(settings: BacklogSettings): Backlog {
       });
       for (const message of [...messages.values()].reverse()) {
         // Discord's answer has told the time anew: this machine may have slept.
-        if (message.createdTimestamp >= oldest()) await settings.takeMissed(message);
+        if (message.createdTimestamp >= oldest()) await takeFound(message, room);
       }
       after = messages.firstKey() ?? after;
       if (messages.size < PAGE) return;
@@ -123,19 +173,28 @@ export function followBacklog(settings: BacklogSettings): Backlog {
     });
   }
 
-  function whenRead(channelId: string, isDirect: boolean): Promise<void> | undefined {
-    const before = (isDirect ? asking : undefined) ?? reading.get(channelId);
-    return before?.then(() => whenRead(channelId, isDirect));
+  function whenRead(said: Said): Promise<void> | undefined {
+    if (said.isDirect && asking) return asking.then(() => whenRead(said));
+    const room = rooms.get(said.channelId);
+    return room && new Promise((resolve) => stand(room.waiting, { id: said.id, go: resolve }));
   }
 
   return {
     whenRead,
     async hear(message) {
-      const read = whenRead(message.channelId, message.guild === null);
+      const { id, channelId, guild } = message;
+      const read = whenRead({ id, channelId, isDirect: guild === null });
       if (read) await read;
       await take(message);
     },
   };
+}
+
+const isBefore = (one: string, other: string): boolean => BigInt(one) < BigInt(other);
+
+/** Puts one behind those that were said before it: mostly, all of them. */
+function stand(waiting: Waiting[], one: Waiting): void {
+  waiting.splice(waiting.findLastIndex(({ id }) => !isBefore(one.id, id)) + 1, 0, one);
 }
 
 /** Whether something was said since then that the bot may read. An id holds the time at which it was made ("Snowflakes"). */

@@ -88,7 +88,8 @@ export function createInteractions({ commands, chat, rest, pace, me, log, whenRe
     const response = respondTo(interaction, action.isPrivate(values));
     const ask = async (text: string) => {
       // Awaited only where there is need, because questions are answered in the order in which they get here.
-      const read = whenRead(interaction.channelId ?? '', interaction.guildId === null);
+      const { id, channelId, guildId } = interaction;
+      const read = whenRead({ id, channelId: channelId ?? '', isDirect: guildId === null });
       if (read) await read;
       const strangers = strangersIn(interaction, text);
       if (strangers.length > 0) await meet(interaction, strangers);

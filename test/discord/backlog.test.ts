@@ -320,3 +320,20 @@ test('a question that waits is not asked twice when its session is lost', async 
   await discord.until(() => texts(home, general).includes('Re: three'));
   expect(asked(home)).toEqual(['one', 'two', 'three']);
 });
+
+test('what is said while a channel is looked through stands behind a command that came before it', async () => {
+  const sandbox = await openSandbox();
+  const { discord, model, app, ada, bob, general } = sandbox;
+  model.script(echo);
+  await ada.says(general, `${app.mention} missed`);
+  discord.faults.rest({ method: 'GET', route: '/channels/:channel_id/messages', of: app, answer: 'reset' });
+  await startBot(sandbox);
+  await discord.until(() => readings(sandbox, general) === 1);
+  // It will be read again in a second.
+  await ada.says(general, `${app.mention} one`);
+  await bob.invokes(app, general, 'ask', { prompt: 'two' });
+  await ada.says(general, `${app.mention} three`);
+  await ada.says(general, `${app.mention} four`);
+  await discord.until(() => texts(sandbox, general).includes('Re: four'));
+  expect(asked(sandbox)).toEqual(['missed', 'one', 'two', 'three', 'four']);
+});

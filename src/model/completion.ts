@@ -81,8 +81,8 @@ export class Completion {
     this.#model = model;
   }
 
-  /** Adds a chunk and yields the text that it brings to light. Of several choices only the first is read. */
-  *take({ model, usage, choices }: Chunk): Generator<string> {
+  /** Adds a chunk and tells the text that it brings to light, if any. Of several choices only the first is read. */
+  take({ model, usage, choices }: Chunk): string {
     this.#model = model || this.#model;
     if (usage) {
       const { prompt_tokens: promptTokens, completion_tokens: completionTokens, prompt_tokens_details } = usage;
@@ -92,11 +92,11 @@ export class Completion {
     this.#finish = choice?.finish_reason || this.#finish;
     const said = choice?.delta ?? choice?.message;
     const text = this.#upToLimit(`${said?.content ?? ''}${said?.refusal ?? ''}`);
-    if (text === '') return;
+    if (text === '') return '';
     // Only what is new is looked at, but with the character before, which may be the first half of a visible one.
     this.begun ||= !isBlank((this.#heldBack.at(-1)?.at(-1) ?? '') + text);
     this.#heldBack.push(text);
-    if (this.begun) yield this.#heldBack.splice(0).join('');
+    return this.begun ? this.#heldBack.splice(0).join('') : '';
   }
 
   #upToLimit(text: string): string {

@@ -2,10 +2,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { APIError } from 'openai/error';
 import { z } from 'zod';
 import { ConfigError, ModelError } from '../errors.js';
-import { type Chunk, Completion, type Ending } from './completion.js';
-import { type Answered, openLine } from './line.js';
+import { Completion, type Ending } from './completion.js';
+import { type Answered, LEFT, openLine } from './line.js';
 import { readRefusal, refusesParameter } from './refusal.js';
-import { readResponse, refusalIn } from './response.js';
+import { type NextChunk, readResponse, refusalIn } from './response.js';
 import { createWaits, inWords, toldWaitMs } from './retry.js';
 
 export type { Ending, Usage } from './completion.js';
@@ -91,11 +91,11 @@ async function* ask(door: Door, prompt: readonly Message[], signal: AbortSignal)
   for (let attempt = 1; ; attempt += 1) {
     const body = requestBody(door, prompt);
     const completion = new Completion(door.settings.model);
+    const request = openRequest(door, body, completion, signal);
     try {
-      for await (const chunk of chunks(door, body, signal)) {
-        yield* completion.take(chunk);
+      for (let text = await request.next(); text; text = await request.next()) {
+        yield text;
         signal.throwIfAborted();
-        if (completion.isFull) break;
       }
       signal.throwIfAborted();
       return completion.ending();
@@ -107,6 +107,8 @@ async function* ask(door: Door, prompt: readonly Message[], signal: AbortSignal)
       const waitMs = retryInMs(failure, nextWaitMs);
       door.settings.onRetry?.(failure, waitMs, attempt);
       await pause(waitMs, signal);
+    } finally {
+      request.end();
     }
   }
 }
@@ -187,52 +189,76 @@ function learn({ failure, cause }: ModelError, body: RequestBody, refused: Set<s
   return true;
 }
 
-/** The chunks of one request, which ends with the generator, or with a ModelError where the server lets it wait too long. */
-async function* chunks({ send, url, settings }: Door, body: RequestBody, signal: AbortSignal): AsyncGenerator<Chunk> {
+/**
+ * One request, whose text is asked for piece by piece. It ends with the last of them, with what is thrown instead of one (a
+ * ModelError where the server lets it wait too long, the signal's reason once that is aborted), or with `end`.
+ */
+function openRequest({ send, url, settings }: Door, body: RequestBody, completion: Completion, signal: AbortSignal) {
   signal.throwIfAborted();
-  const request = new AbortController();
-  // AbortSignal.any would do, but Node 20 keeps each of its signals for as long as it has not aborted.
-  const stop = () => request.abort(signal.reason);
+  const sent = send(url, JSON.stringify(body));
+  const stop = () => sent.end(signal.reason);
   signal.addEventListener('abort', stop, { once: true });
-  const stall = () => request.abort(new ModelError('stalled'));
-  const end = setTimeout(stall, settings.longestMs ?? LONGEST_REQUEST_MS);
+  const stall = () => sent.end(new ModelError('stalled'));
+  const longest = setTimeout(stall, settings.longestMs ?? LONGEST_REQUEST_MS);
   // Only the waiting for the server counts, not what the reader of the answer does in between.
   let isWaiting = false;
   const silence = setTimeout(() => isWaiting && stall(), patienceMs(settings));
-  const hear = async <T>(work: Promise<T>): Promise<T> => {
+  let nextChunk: NextChunk | undefined;
+  let isOver = false;
+
+  async function hear<T>(work: Promise<T>): Promise<T> {
     isWaiting = true;
     silence.refresh();
     const heard = await work;
     isWaiting = false;
     return heard;
-  };
-  let isRead = false;
-  try {
-    const answered = await hear(untilAborted(request.signal, send(url, JSON.stringify(body), request.signal)));
-    if (!isWell(answered)) throw await refusalIn(answered, settings.apiKey);
-    yield* readResponse(answered, settings.stream, hear);
-    isRead = true;
-  } catch (error) {
-    request.signal.throwIfAborted();
-    throw error;
-  } finally {
-    clearTimeout(end);
+  }
+
+  async function begin(): Promise<NextChunk> {
+    const answered = await hear(sent.answered);
+    if (!isWell(answered)) throw await refusalIn(sent, answered, settings.apiKey);
+    return readResponse({ headers: answered.headers, read: () => hear(answered.read()) }, settings.stream);
+  }
+
+  function close(): void {
+    isOver = true;
+    clearTimeout(longest);
     clearTimeout(silence);
     signal.removeEventListener('abort', stop);
-    if (!isRead) request.abort(LEFT);
   }
-}
 
-/** Waits for no longer than the signal lets: while a connection is being made, the line does not listen to it. */
-function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    work.then(resolve, reject);
-  });
-}
+  function leave(): undefined {
+    close();
+    sent.leave();
+  }
 
-/** Made once: each of its own would cost more than all else that ends with it. */
-const LEFT = new Error('The answer is not read any further.');
+  function end(): undefined {
+    if (isOver) return;
+    close();
+    sent.end(LEFT);
+  }
+
+  return {
+    /** The next piece of the answer; nothing after the last. */
+    async next(): Promise<string | undefined> {
+      try {
+        nextChunk ??= await begin();
+        while (!completion.isFull) {
+          const chunk = await nextChunk();
+          if (!chunk) return leave();
+          const text = completion.take(chunk);
+          if (text !== '') return text;
+        }
+      } catch (error) {
+        end();
+        throw error;
+      }
+      return end();
+    },
+    /** Ends it where it has not ended. */
+    end,
+  };
+}
 
 /** What is no JSON, what is nested too deep, and what is no chunk. */
 const unreadable = [SyntaxError, RangeError, z.ZodError];

@@ -9,12 +9,11 @@ test('however an answer is cut, its pieces joined are its text, and the first on
     fc.property(pieces, (contents) => {
       const completion = new Completion('m');
       const chunks = contents.map((content) => readChunk({ choices: [{ index: 0, delta: { content } }] }, false));
-      const shown = chunks.flatMap((chunk) => [...completion.take(chunk)]);
+      const shown = chunks.map((chunk) => completion.take(chunk)).filter((piece) => piece !== '');
       const text = contents.join('');
       expect(shown.join('')).toBe(text.trim() === '' ? '' : text);
       expect(completion.begun).toBe(text.trim() !== '');
       for (const first of shown.slice(0, 1)) expect(first.trim()).not.toBe('');
-      expect(shown).not.toContain('');
     }),
   );
 });
@@ -40,7 +39,7 @@ const said = (content: string, finish_reason?: string) =>
 function shownOf(completion: Completion, contents: Iterable<string>): string {
   let shown = '';
   for (const content of contents) {
-    for (const text of completion.take(said(content))) shown += text;
+    shown += completion.take(said(content));
     if (completion.isFull) break;
   }
   return shown;
@@ -50,7 +49,7 @@ test('an answer is cut at its longest, between two characters, and not before', 
   const exact = new Completion('m');
   expect(shownOf(exact, ['a', 'b'.repeat(LONGEST_ANSWER - 1)])).toHaveLength(LONGEST_ANSWER);
   expect(exact.isFull).toBe(false);
-  expect([...exact.take(said('', 'stop'))]).toEqual([]);
+  expect(exact.take(said('', 'stop'))).toBe('');
   expect(exact.ending()).toMatchObject({ finish: 'stop' });
   const longer = new Completion('m');
   expect(shownOf(longer, ['a', '🙂'.repeat(LONGEST_ANSWER / 2)])).toBe(`a${'🙂'.repeat(LONGEST_ANSWER / 2 - 1)}`);

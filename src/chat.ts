@@ -135,6 +135,8 @@ interface Turn {
   lasting: Promise<void>;
   /** Whether its end is written down. */
   isOver: boolean;
+  /** Whether its end has been shown, or can't be any more. */
+  isShown: boolean;
   /** Resolves when its end has been shown. */
   conversation: Promise<void>;
 }
@@ -147,6 +149,7 @@ const newTurn = (question: Question): Turn => ({
   isKept: false,
   lasting: Promise.resolve(),
   isOver: false,
+  isShown: false,
   conversation: Promise.resolve(),
 });
 
@@ -167,14 +170,15 @@ export function createChat(settings: ChatSettings) {
     return own ?? (parentId && (await store.systemRole(parentId))) ?? systemPrompt;
   }
 
-  /** Keeps hold of a turn until its conversation has ended. */
+  /** Keeps hold of a turn until its conversation has ended and, so that no other process shows its end again, been settled. */
   async function hold(turn: Turn, conversation: Promise<void>): Promise<void> {
-    turn.conversation = conversation;
-    turns.set(turn.question.id, turn);
+    const { id } = turn.question;
+    turn.conversation = conversation.finally(() => (turn.isKept && turn.isShown ? settle(id) : undefined));
+    turns.set(id, turn);
     try {
-      await conversation;
+      await turn.conversation;
     } finally {
-      turns.delete(turn.question.id);
+      turns.delete(id);
     }
   }
 
@@ -302,7 +306,7 @@ export function createChat(settings: ChatSettings) {
       const why: unknown = turn.stop.signal.reason;
       await answer.return([]);
       if (!turn.isOver) await spoil(turn, why);
-      if (turn.isKept && !isRestart(why)) await settle(id);
+      turn.isShown = !isRestart(why);
     }
   }
 

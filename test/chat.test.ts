@@ -538,6 +538,31 @@ test('the model is asked for nothing that the disk does not have, and never wher
   expect(model.prompts).toHaveLength(1);
 });
 
+test('the next question of a channel is asked before the end of the one before is settled; that one is held on to until it is', async () => {
+  const held = gate();
+  const model = sayingModel('Done.');
+  const real = openStore(':memory:');
+  const store: Store = {
+    ...real,
+    async settle(id) {
+      await held.opened;
+      await real.settle(id);
+    },
+  };
+  const { ask } = chatWith(model, {}, store);
+  let isOver = false;
+  const first = ask('one').then(() => {
+    isOver = true;
+  });
+  const second = ask('two');
+  await vi.waitUntil(() => model.prompts.length === 2);
+  expect(talk(model.prompts[1])).toEqual(['user: | one', 'assistant: Done.', 'user: | two']);
+  expect(isOver).toBe(false);
+  held.open();
+  await Promise.all([first, second]);
+  expect(await real.unsettled()).toEqual([]);
+});
+
 test('a question that a reset has just forgotten lends its text to no other', async () => {
   const held = gate();
   const model = fakeModel(async function* () {

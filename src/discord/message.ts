@@ -109,7 +109,8 @@ export function createMessages({ chat, rest, pace, me, log }: MessageMeans) {
       waits: mark.set,
       async reply(answer, { stopped, moved }) {
         // A mark is no reason to keep an answer back; but it had better be gone when the turn is over.
-        const gone = mark.clear().catch(() => {});
+        const gone = mark.clear()?.catch(() => {});
+        if (!gone) return show(answer, stopped, moved);
         unmarking.add(gone);
         gone.then(() => unmarking.delete(gone));
         try {
@@ -208,15 +209,20 @@ function createWaitingMark(address: MessageAddress, marks: Marks, wasThere: bool
     marking = marks.change('put', address, WAITING_MARK, { signal: cleared.signal, sends }).catch(() => {});
   }
 
+  async function takeAway(): Promise<void> {
+    await marking;
+    if (mayBeThere) await marks.change('delete', address, WAITING_MARK);
+  }
+
   return {
     set(): void {
       timer = setTimeout(mark, MARK_AFTER_MS).unref();
     },
-    async clear(): Promise<void> {
+    /** Resolves when it is gone; nothing where there is none. */
+    clear(): Promise<void> | undefined {
       clearTimeout(timer);
       cleared?.abort(OVER);
-      await marking;
-      if (mayBeThere) await marks.change('delete', address, WAITING_MARK);
+      return marking || mayBeThere ? takeAway() : undefined;
     },
   };
 }

@@ -86,7 +86,8 @@ function messageSurface(taken: MessageAddress, means: Means): Surface {
     async create(index, message) {
       const part = await post(index, message);
       sent = [...sent.slice(0, index), part];
-      await means.moved(writeAddress({ ...address, sent: [...sent] }));
+      // Not waited for: a part that is not noted would be found, and what is written later is written after this.
+      means.moved(writeAddress({ ...address, sent: [...sent] }));
     },
     async edit(index, message) {
       const part = sent[index];

@@ -138,6 +138,24 @@ describe('of what people see', () => {
     expect(kindsAfter(tampering)).toContain(kind);
   });
 
+  test('what a /reset stopped may end anywhere, behind the end of a piece of code too', () => {
+    const stopped = (text: string): Tampering => {
+      const answer = 'One `two` three `four` five six.';
+      return (all) => {
+        const { id, channelId, askerId, at } = asked(all, first);
+        return {
+          ...each(first, () => ({ content: `${text}\n-# Stopped, because the conversation was reset.` }))(all),
+          questions: all.questions.map((one) => (one.id === id ? { ...one, answer, parts: [answer] } : one)),
+          resets: [{ id: '1', channelId, askerId, at: at + 1, isUnheard: true }],
+        };
+      };
+    };
+    for (const text of ['One', 'One `two`', 'One `two` three `four`', 'One `two` three `four` five']) {
+      expect(kindsAfter(stopped(text))).not.toContain('spoilt');
+    }
+    expect(kindsAfter(stopped('One `two` tree'))).toContain('spoilt');
+  });
+
   test.each([
     ['half', () => 'half'],
     ['whole', (whole: string) => whole],

@@ -88,12 +88,16 @@ function isStopped(texts: readonly string[], { head, answer, parts }: Asked): bo
 
 /** Whether a text that stops somewhere would stand in these messages: where it goes on, it may be cut at other places. */
 function isBeginning(begun: readonly string[], whole: string): boolean {
-  const tail = (begun.at(-1) ?? '').replace(/\n?`*$/, '').slice(-20);
-  for (let at = whole.indexOf(tail); at >= 0; at = whole.indexOf(tail, at + 1)) {
-    const texts = split(whole.slice(0, at + tail.length)).map(({ text }) => text);
-    if (isSame(texts, begun)) return true;
-  }
-  return false;
+  const last = begun.at(-1) ?? '';
+  // A cut closes a block of code; but what closes a piece of code in a line may be the text's own.
+  const tails = [last.replace(/\n?`*$/, '').slice(-20), last.slice(-20)];
+  return tails.some((tail) => {
+    for (let at = whole.indexOf(tail); at >= 0; at = whole.indexOf(tail, at + 1)) {
+      const texts = split(whole.slice(0, at + tail.length)).map(({ text }) => text);
+      if (isSame(texts, begun)) return true;
+    }
+    return false;
+  });
 }
 
 /** Whether a /reset in its channel can have met a question before its answer stood there. */

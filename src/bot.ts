@@ -67,7 +67,7 @@ export async function startBot(config: Config, onLost: (reason: ConfigError) => 
     // A second signal means at once.
     for (const again of ['SIGINT', 'SIGTERM', 'disconnect'] as const) process.removeAllListeners(again);
     log.info({ signal }, 'stopping');
-    bot.silence();
+    await bot.silence();
     await chat.close(GRACE_MS);
     await bot.close();
     await store.close();

@@ -25,7 +25,7 @@ const ATTEMPTS = 12;
 const AGAIN_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
 
-/** For how long new messages of a channel wait for its backlog. */
+/** For how long whatever is new in a channel waits for its backlog. */
 const PATIENCE_MS = 15_000;
 
 export interface BacklogSettings {
@@ -49,6 +49,10 @@ export interface Backlog {
   hear(message: Message): Promise<void>;
   /** Resolves when what was said in a channel before this has its place; undefined where it has it already. */
   whenRead(said: Said): Promise<void> | undefined;
+  /** A message is gone: it does not wait any more. */
+  forget(id: string): void;
+  /** Lets all go that wait, and whatever comes from now on: a command that is not written down would be lost with the process. */
+  letGo(): Promise<void>;
 }
 
 /** Something that was said in a channel, by a message or by a command. Its id tells when ("Snowflakes"). */
@@ -63,7 +67,7 @@ interface Room {
   readers: number;
   isEmptying: boolean;
   /** In the order in which it was said. */
-  readonly waiting: Waiting[];
+  waiting: readonly Waiting[];
 }
 
 interface Waiting {
@@ -82,6 +86,7 @@ export function followBacklog(settings: BacklogSettings): Backlog {
   const rooms = new Map<string, Room>();
   /** Until it is known in which direct conversations something may have been said. */
   let asking: Promise<void> | undefined;
+  let isClosing = false;
 
   /** Reads a channel, and keeps its new messages waiting until that is done. */
   async function read(channel: string, work: (room: Room) => Promise<void>): Promise<void> {
@@ -100,7 +105,9 @@ export function followBacklog(settings: BacklogSettings): Backlog {
     if (room.isEmptying) return;
     room.isEmptying = true;
     while (room.readers === 0 && room.waiting.length > 0) {
-      await Promise.race([room.waiting.shift()?.go(), patience]);
+      const [first, ...others] = room.waiting;
+      room.waiting = others;
+      await Promise.race([first?.go(), patience]);
       await settled();
     }
     room.isEmptying = false;
@@ -108,14 +115,29 @@ export function followBacklog(settings: BacklogSettings): Backlog {
   }
 
   /** Takes what was found; but not before what was said before it and has come meanwhile. */
-  async function takeFound(message: Message, { waiting }: Room): Promise<void> {
+  async function takeFound(message: Message, room: Room): Promise<void> {
     const { id, channelId: channel } = message;
-    const [first] = waiting;
+    const [first] = room.waiting;
     if (!first || isBefore(id, first.id)) return settings.takeMissed(message);
-    if (waiting.some((one) => one.id === id)) return;
+    if (room.waiting.some((one) => one.id === id)) return;
     const go = () =>
       settings.takeMissed(message).catch((err) => log.warn({ id, channel, err }, 'missed message not answered'));
-    stand(waiting, { id, go });
+    stand(room, { id, go });
+  }
+
+  /** Waits in a room, however many readings follow each other there, for no longer than one may take. */
+  function waitIn(room: Room, id: string): Promise<void> {
+    return new Promise((go) => {
+      const one = { id, go };
+      stand(room, one);
+      const leave = () => {
+        // Otherwise it has gone already, or is forgotten.
+        if (!room.waiting.includes(one)) return;
+        room.waiting = room.waiting.filter((other) => other !== one);
+        go();
+      };
+      setTimeout(leave, PATIENCE_MS).unref();
+    });
   }
 
   const oldest = (): number => settings.now() - settings.maxAgeMs;
@@ -176,7 +198,7 @@ export function followBacklog(settings: BacklogSettings): Backlog {
   function whenRead(said: Said): Promise<void> | undefined {
     if (said.isDirect && asking) return asking.then(() => whenRead(said));
     const room = rooms.get(said.channelId);
-    return room && new Promise((resolve) => stand(room.waiting, { id: said.id, go: resolve }));
+    return room && !isClosing ? waitIn(room, said.id) : undefined;
   }
 
   return {
@@ -187,14 +209,26 @@ export function followBacklog(settings: BacklogSettings): Backlog {
       if (read) await read;
       await take(message);
     },
+    forget(id) {
+      for (const room of rooms.values()) room.waiting = room.waiting.filter((one) => one.id !== id);
+    },
+    async letGo() {
+      isClosing = true;
+      for (const room of rooms.values()) {
+        for (const { go } of room.waiting) go();
+        room.waiting = [];
+      }
+      await settled();
+    },
   };
 }
 
 const isBefore = (one: string, other: string): boolean => BigInt(one) < BigInt(other);
 
 /** Puts one behind those that were said before it: mostly, all of them. */
-function stand(waiting: Waiting[], one: Waiting): void {
-  waiting.splice(waiting.findLastIndex(({ id }) => !isBefore(one.id, id)) + 1, 0, one);
+function stand(room: Room, one: Waiting): void {
+  const place = room.waiting.findLastIndex(({ id }) => !isBefore(one.id, id)) + 1;
+  room.waiting = room.waiting.toSpliced(place, 0, one);
 }
 
 /** Whether something was said since then that the bot may read. An id holds the time at which it was made ("Snowflakes"). */

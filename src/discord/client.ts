@@ -55,8 +55,8 @@ export interface Bot {
   readonly registered: Promise<void>;
   /** The address at which somebody can add the bot to a server, with the least permissions it needs. */
   readonly invite: string;
-  /** Takes no further events. */
-  silence(): void;
+  /** Takes no further events. Resolves when those that were taken have their places. */
+  silence(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -89,7 +89,7 @@ export async function connectToDiscord(settings: DiscordSettings): Promise<Bot> 
   const means = { chat, rest: client.rest, pace, me, log };
   const messages = createMessages(means);
   const { directChannels } = chat;
-  const { hear, whenRead } = followBacklog({
+  const { hear, whenRead, forget, letGo } = followBacklog({
     ...{ client, pace, log, directChannels, now: clock.now, maxAgeMs: settings.catchUpMs },
     ...{ take: messages.onMessage, takeMissed: messages.onMissed },
   });
@@ -122,12 +122,14 @@ export async function connectToDiscord(settings: DiscordSettings): Promise<Bot> 
   loseWhatIsUnreadable(client, log);
   keepQuotes(client);
   client.on(Events.MessageCreate, caught('message not answered', hear));
-  client.ws.on(GatewayDispatchEvents.MessageDelete, (data: unknown) => {
-    for (const id of namedIn(data)) chat.withdraw(id);
-  });
-  client.ws.on(GatewayDispatchEvents.MessageDeleteBulk, (data: unknown) => {
-    for (const id of namedIn(data)) chat.withdraw(id);
-  });
+  const withdraw = (data: unknown) => {
+    for (const id of namedIn(data)) {
+      forget(id);
+      chat.withdraw(id);
+    }
+  };
+  client.ws.on(GatewayDispatchEvents.MessageDelete, withdraw);
+  client.ws.on(GatewayDispatchEvents.MessageDeleteBulk, withdraw);
   client.on(Events.ChannelDelete, ({ id }) => chat.leave(id));
   client.on(Events.ThreadDelete, ({ id }) => chat.leave(id));
   // Before the library forgets which channels they were; where a server is only unavailable, it will be back.
@@ -172,6 +174,7 @@ export async function connectToDiscord(settings: DiscordSettings): Promise<Bot> 
     silence() {
       client.removeAllListeners(Events.MessageCreate);
       client.removeAllListeners(Events.InteractionCreate);
+      return letGo();
     },
     async close() {
       await messages.settle();

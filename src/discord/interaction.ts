@@ -83,13 +83,15 @@ export function createInteractions({ commands, chat, rest, pace, me, log, whenRe
 
   const recent = new Set<string>();
 
+  /** Awaited only where there is need, because questions are answered in the order in which they get here. */
+  const whenItsTurn = ({ id, channelId, guildId }: Interaction): Promise<void> | undefined =>
+    whenRead({ id, channelId: channelId ?? '', isDirect: guildId === null });
+
   /** Does what a command does, and replies: at once, or in two steps where that takes a while. */
   async function perform(interaction: Interaction, { command, action }: Entry, values: Values): Promise<void> {
     const response = respondTo(interaction, action.isPrivate(values));
     const ask = async (text: string) => {
-      // Awaited only where there is need, because questions are answered in the order in which they get here.
-      const { id, channelId, guildId } = interaction;
-      const read = whenRead({ id, channelId: channelId ?? '', isDirect: guildId === null });
+      const read = whenItsTurn(interaction);
       if (read) await read;
       const strangers = strangersIn(interaction, text);
       if (strangers.length > 0) await meet(interaction, strangers);
@@ -185,6 +187,8 @@ export function createInteractions({ commands, chat, rest, pace, me, log, whenRe
         takeButtonAway(interaction);
         return audience.reply(answer, showing);
       };
+      const read = whenItsTurn(interaction);
+      if (read) await read;
       await chat.answer({ ...question, id }, { ...audience, taken, reply });
       // Another press was faster. What was taken and not shown is for the next process to show.
       if (!isTaken) await response.tell(ASKED_AGAIN);

@@ -1,9 +1,13 @@
+import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Client, Events, type Message, SnowflakeUtil } from 'discord.js';
 import type { GatewayGuildCreateDispatchData } from 'discord-api-types/v10';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { followBacklog } from '../../src/discord/backlog.js';
+import { createPace } from '../../src/discord/pace.js';
 import { adjustableClock } from '../../src/sandbox/clock.js';
 import type { ModelRequest } from '../../src/sandbox/model/model.js';
-import { gate } from '../fakes.js';
+import { gate, silent } from '../fakes.js';
 import { type GatewayEvent, standBetween } from '../reliability/between.js';
 import { connect } from '../sandbox/raw.js';
 import { openHome, openSandbox, type Sandbox, startBot } from './home.js';
@@ -336,4 +340,75 @@ test('what is said while a channel is looked through stands behind a command tha
   await ada.says(general, `${app.mention} four`);
   await discord.until(() => texts(sandbox, general).includes('Re: four'));
   expect(asked(sandbox)).toEqual(['missed', 'one', 'two', 'three', 'four']);
+});
+
+test('a command that waits for a channel to be looked through when the bot is stopped is answered by the next', async () => {
+  const sandbox = await openSandbox();
+  const { discord, model, app, ada, bob, general } = sandbox;
+  model.script(echo);
+  await ada.says(general, `${app.mention} missed`);
+  const lost = { method: 'GET', route: '/channels/:channel_id/messages', of: app, answer: 'reset' } as const;
+  discord.faults.rest(lost);
+  discord.faults.rest(lost);
+  const first = await startBot(sandbox);
+  await discord.until(() => readings(sandbox, general) === 1);
+  await ada.says(general, `${app.mention} one`);
+  const use = await bob.invokes(app, general, 'ask', { prompt: 'two' });
+  // It is acknowledged after a second.
+  await discord.until(() => use.state === 'thinking');
+  await first.stop();
+  await startBot(sandbox);
+  await discord.until(() => use.message?.content.endsWith('Re: two'), { withinMs: 20_000 });
+  await discord.until(
+    () => texts(sandbox, general).includes('Re: one') && texts(sandbox, general).includes('Re: missed'),
+  );
+  expect(asked(sandbox).toSorted()).toEqual(['missed', 'one', 'two']);
+});
+
+test('a message that is deleted while its channel is looked through is not asked', async () => {
+  const sandbox = await openSandbox();
+  const { discord, model, app, ada, general } = sandbox;
+  model.script(echo);
+  await ada.says(general, `${app.mention} missed`);
+  discord.faults.rest({ method: 'GET', route: '/channels/:channel_id/messages', of: app, answer: 'reset' });
+  await startBot(sandbox);
+  await discord.until(() => readings(sandbox, general) === 1);
+  const slip = await ada.says(general, `${app.mention} a slip`);
+  await ada.says(general, `${app.mention} one`);
+  await ada.deletes(slip);
+  await discord.until(() => texts(sandbox, general).includes('Re: one'));
+  expect(asked(sandbox)).toEqual(['missed', 'one']);
+});
+
+test('nobody waits longer than fifteen seconds for a channel to be looked through, though its server comes again and again', async () => {
+  const ids = Array.from({ length: 3 }, () => `${SnowflakeUtil.generate()}`);
+  const channel = {
+    ...{ id: '5', lastMessageId: ids[0], isTextBased: () => true, isDMBased: () => false },
+    ...{ guild: { members: { me: {} } }, permissionsFor: () => ({ has: () => true }) },
+    messages: { fetch: () => new Promise(() => {}) },
+  };
+  const server = { channels: { cache: new Map([['5', channel]]) } };
+  const client = Object.assign(new EventEmitter(), { ws: new EventEmitter() });
+  const taken: string[] = [];
+  const { hear } = followBacklog({
+    client: client as unknown as Client, // as much of one as is looked at
+    pace: createPace(50),
+    log: silent,
+    maxAgeMs: 600_000,
+    now: Date.now,
+    directChannels: async () => [],
+    take: async ({ id }) => void taken.push(id),
+    takeMissed: async () => {},
+  });
+  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  for (const id of ids) {
+    client.emit(Events.GuildAvailable, server);
+    hear({ id, channelId: '5', guild: {} } as unknown as Message);
+    await vi.advanceTimersByTimeAsync(7000);
+  }
+  // After 21 seconds.
+  expect(taken).toEqual(ids.slice(0, 1));
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(taken).toEqual(ids.slice(0, 2));
 });

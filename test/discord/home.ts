@@ -86,7 +86,7 @@ export async function startBot({ discord, model, app, databasePath }: Sandbox, t
   const stop = async () => {
     if (isStopped) return;
     isStopped = true;
-    bot.silence();
+    await bot.silence();
     await chat.close(0);
     await bot.close();
     await store.close();

@@ -47,8 +47,11 @@ export interface BacklogSettings {
 export interface Backlog {
   /** Takes each message that comes. */
   hear(message: Message): Promise<void>;
-  /** Resolves when what was said in a channel before this has its place; undefined where it has it already. */
-  whenRead(said: Said): Promise<void> | undefined;
+  /**
+   * Resolves when what was said in a channel before this has its place, or when it has waited for so many milliseconds;
+   * undefined where that has its place already.
+   */
+  whenRead(said: Said, patienceMs?: number): Promise<void> | undefined;
   /** A message is gone: it does not wait any more. */
   forget(id: string): void;
   /** Lets all go that wait, and whatever comes from now on: a command that is not written down would be lost with the process. */
@@ -125,8 +128,8 @@ export function followBacklog(settings: BacklogSettings): Backlog {
     stand(room, { id, go });
   }
 
-  /** Waits in a room, however many readings follow each other there, for no longer than one may take. */
-  function waitIn(room: Room, id: string): Promise<void> {
+  /** Waits in a room, however many readings follow each other there, for so long at most. */
+  function waitIn(room: Room, id: string, patienceMs: number): Promise<void> {
     return new Promise((go) => {
       const one = { id, go };
       stand(room, one);
@@ -136,7 +139,7 @@ export function followBacklog(settings: BacklogSettings): Backlog {
         room.waiting = room.waiting.filter((other) => other !== one);
         go();
       };
-      setTimeout(leave, PATIENCE_MS).unref();
+      setTimeout(leave, patienceMs).unref();
     });
   }
 
@@ -195,10 +198,10 @@ export function followBacklog(settings: BacklogSettings): Backlog {
     });
   }
 
-  function whenRead(said: Said): Promise<void> | undefined {
-    if (said.isDirect && asking) return asking.then(() => whenRead(said));
+  function whenRead(said: Said, patienceMs = PATIENCE_MS): Promise<void> | undefined {
+    if (said.isDirect && asking) return asking.then(() => whenRead(said, patienceMs));
     const room = rooms.get(said.channelId);
-    return room && !isClosing ? waitIn(room, said.id) : undefined;
+    return room && !isClosing ? waitIn(room, said.id, patienceMs) : undefined;
   }
 
   return {

@@ -38,7 +38,13 @@ const SHOWN_QUESTION = 1000;
 const MOST_STRANGERS = 5;
 
 /** How soon Discord is told that an answer will come, if none has: it gives three seconds ("Receiving and Responding"). */
-const ACKNOWLEDGE_MS = 1000;
+const ACKNOWLEDGE_MS = 1500;
+
+/**
+ * For how long a command waits until its channel has been looked through. It is lost with the process until it is written
+ * down, and had better not be acknowledged before; so what was missed and is found later than this stands behind it.
+ */
+const PATIENCE_MS = 1000;
 
 /** How long the names of people who are mentioned may take. */
 const MEET_MS = 1000;
@@ -85,7 +91,7 @@ export function createInteractions({ commands, chat, rest, pace, me, log, whenRe
 
   /** Awaited only where there is need, because questions are answered in the order in which they get here. */
   const whenItsTurn = ({ id, channelId, guildId }: Interaction): Promise<void> | undefined =>
-    whenRead({ id, channelId: channelId ?? '', isDirect: guildId === null });
+    whenRead({ id, channelId: channelId ?? '', isDirect: guildId === null }, PATIENCE_MS);
 
   /** Does what a command does, and replies: at once, or in two steps where that takes a while. */
   async function perform(interaction: Interaction, { command, action }: Entry, values: Values): Promise<void> {

@@ -330,10 +330,8 @@ test('what is said while a channel is looked through stands behind a command tha
   const { discord, model, app, ada, bob, general } = sandbox;
   model.script(echo);
   await ada.says(general, `${app.mention} missed`);
-  discord.faults.rest({ method: 'GET', route: '/channels/:channel_id/messages', of: app, answer: 'reset' });
+  discord.faults.rest({ method: 'GET', route: '/channels/:channel_id/messages', of: app, delayMs: 400 });
   await startBot(sandbox);
-  await discord.until(() => readings(sandbox, general) === 1);
-  // It will be read again in a second.
   await ada.says(general, `${app.mention} one`);
   await bob.invokes(app, general, 'ask', { prompt: 'two' });
   await ada.says(general, `${app.mention} three`);
@@ -354,8 +352,8 @@ test('a command that waits for a channel to be looked through when the bot is st
   await discord.until(() => readings(sandbox, general) === 1);
   await ada.says(general, `${app.mention} one`);
   const use = await bob.invokes(app, general, 'ask', { prompt: 'two' });
-  // It is acknowledged after a second.
-  await discord.until(() => use.state === 'thinking');
+  await delay(300);
+  expect(use.state).toBe('waiting');
   await first.stop();
   await startBot(sandbox);
   await discord.until(() => use.message?.content.endsWith('Re: two'), { withinMs: 20_000 });
@@ -411,4 +409,22 @@ test('nobody waits longer than fifteen seconds for a channel to be looked throug
   expect(taken).toEqual(ids.slice(0, 1));
   await vi.advanceTimersByTimeAsync(2000);
   expect(taken).toEqual(ids.slice(0, 2));
+});
+
+test('a command waits for a second at most, and is not acknowledged before it is written down', async () => {
+  const sandbox = await openSandbox();
+  const { discord, model, app, ada, bob, general } = sandbox;
+  model.script(echo);
+  await ada.says(general, `${app.mention} missed`);
+  for (let reading = 0; reading < 4; reading++) {
+    discord.faults.rest({ method: 'GET', route: '/channels/:channel_id/messages', of: app, answer: 'reset' });
+  }
+  const { store } = await startBot(sandbox);
+  const use = await bob.invokes(app, general, 'ask', { prompt: 'one' });
+  await discord.until(() => use.state !== 'waiting');
+  expect(await store.has(use.id)).toBe(true);
+  await discord.until(() => use.message?.content.endsWith('Re: one'));
+  // Some seconds later.
+  await discord.until(() => texts(sandbox, general).includes('Re: missed'), { withinMs: 20_000 });
+  expect(asked(sandbox)).toEqual(['one', 'missed']);
 });

@@ -28,6 +28,9 @@ const LONGEST_WAIT_MS = 30_000;
 /** For how long whatever is new in a channel waits for its backlog. */
 const PATIENCE_MS = 15_000;
 
+/** For how long what waits no longer waits for those before it to have their places. */
+const PLACES_MS = 200;
+
 export interface BacklogSettings {
   readonly client: Client;
   readonly pace: DiscordPace;
@@ -48,8 +51,9 @@ export interface Backlog {
   /** Takes each message that comes. */
   hear(message: Message): Promise<void>;
   /**
-   * Resolves when what was said in a channel before this has its place, or when it has waited for so many milliseconds;
-   * undefined where that has its place already.
+   * Resolves when what was said in a channel before this has its place, or when it has waited for so many milliseconds:
+   * then what is known to have been said before it goes first, but what is not found yet comes later. Undefined where all
+   * of it has its place already.
    */
   whenRead(said: Said, patienceMs?: number): Promise<void> | undefined;
   /** A message is gone: it does not wait any more. */
@@ -107,14 +111,17 @@ export function followBacklog(settings: BacklogSettings): Backlog {
   async function empty(channel: string, room: Room, patience: Promise<void>): Promise<void> {
     if (room.isEmptying) return;
     room.isEmptying = true;
-    while (room.readers === 0 && room.waiting.length > 0) {
-      const [first, ...others] = room.waiting;
-      room.waiting = others;
-      await Promise.race([first?.go(), patience]);
-      await settled();
-    }
+    while (room.readers === 0 && room.waiting.length > 0) await letFirstGo(room, patience);
     room.isEmptying = false;
     if (room.readers === 0) rooms.delete(channel);
+  }
+
+  /** Resolves when it has its place, or patience is at its end. */
+  async function letFirstGo(room: Room, patience: Promise<void>): Promise<void> {
+    const [first, ...others] = room.waiting;
+    room.waiting = others;
+    await Promise.race([first?.go(), patience]);
+    await settled();
   }
 
   /** Takes what was found; but not before what was said before it and has come meanwhile. */
@@ -133,11 +140,10 @@ export function followBacklog(settings: BacklogSettings): Backlog {
     return new Promise((go) => {
       const one = { id, go };
       stand(room, one);
-      const leave = () => {
+      const leave = async () => {
+        const patience = delay(PLACES_MS, undefined, { ref: false });
         // Otherwise it has gone already, or is forgotten.
-        if (!room.waiting.includes(one)) return;
-        room.waiting = room.waiting.filter((other) => other !== one);
-        go();
+        while (room.waiting.includes(one)) await letFirstGo(room, patience);
       };
       setTimeout(leave, patienceMs).unref();
     });

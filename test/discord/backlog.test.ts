@@ -411,7 +411,7 @@ test('nobody waits longer than fifteen seconds for a channel to be looked throug
   expect(taken).toEqual(ids.slice(0, 2));
 });
 
-test('a command waits for a second at most, and is not acknowledged before it is written down', async () => {
+test('a command waits for a second at most, is not acknowledged before it is written down, and overtakes nothing that is known', async () => {
   const sandbox = await openSandbox();
   const { discord, model, app, ada, bob, general } = sandbox;
   model.script(echo);
@@ -420,11 +420,12 @@ test('a command waits for a second at most, and is not acknowledged before it is
     discord.faults.rest({ method: 'GET', route: '/channels/:channel_id/messages', of: app, answer: 'reset' });
   }
   const { store } = await startBot(sandbox);
+  await ada.says(general, `${app.mention} before`);
   const use = await bob.invokes(app, general, 'ask', { prompt: 'one' });
   await discord.until(() => use.state !== 'waiting');
   expect(await store.has(use.id)).toBe(true);
   await discord.until(() => use.message?.content.endsWith('Re: one'));
   // Some seconds later.
   await discord.until(() => texts(sandbox, general).includes('Re: missed'), { withinMs: 20_000 });
-  expect(asked(sandbox)).toEqual(['one', 'missed']);
+  expect(asked(sandbox)).toEqual(['before', 'one', 'missed']);
 });

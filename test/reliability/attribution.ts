@@ -1,4 +1,4 @@
-import { byAge } from '../../src/sandbox/snowflake.js';
+import { byAge, timeOf } from '../../src/sandbox/snowflake.js';
 import type { Asked, Evidence, SeenMessage } from './evidence.js';
 
 /** Which messages of the program answer which question or command; by its id, the oldest first. */
@@ -47,14 +47,38 @@ const isOther =
     content !== edits.at(-1)?.content;
 
 /** Those whose askers were not told that the application did not respond. */
-export const heard = (questions: readonly Asked[]): Asked[] => questions.filter(({ isUnheard }) => !isUnheard);
+const heard = (questions: readonly Asked[]): Asked[] => questions.filter(({ isUnheard }) => !isUnheard);
 
 /** The questions of each channel, as they were asked. */
-export function byChannel(questions: readonly Asked[]): Asked[][] {
+function byChannel(questions: readonly Asked[]): Asked[][] {
   const channels = new Map<string, Asked[]>();
   for (const question of [...questions].sort((one, other) => byAge(one.id, other.id)))
     channels.set(question.channelId, [...(channels.get(question.channelId) ?? []), question]);
   return [...channels.values()];
+}
+
+/** How long a command waits at least for its channel to be looked through, before it is taken without. */
+const commandWaitsMs = 900;
+
+/**
+ * The questions of each channel in the order in which they are to be answered: as they were asked, but for a command that
+ * could not wait until an earlier one was found, said while the program was away.
+ */
+export function inTurn(evidence: Evidence): Asked[][] {
+  const { shown } = attribute(evidence);
+  return byChannel(heard(evidence.questions)).map((asked) => {
+    let order = asked;
+    for (const command of asked.filter(({ way }) => way !== 'mention')) {
+      const acknowledgedAt = timeOf(shown.get(command.id)?.[0]?.id ?? '0');
+      if (acknowledgedAt - command.at < commandWaitsMs) continue;
+      const life = evidence.lives.findLast(({ startedAt }) => startedAt <= acknowledgedAt);
+      const isLate = ({ id, at }: Asked) =>
+        byAge(id, command.id) < 0 && at <= (life?.readyAt ?? 0) && (evidence.found[id] ?? 0) > acknowledgedAt;
+      const late = order.filter(isLate);
+      order = order.filter((one) => !isLate(one)).flatMap((one) => (one === command ? [one, ...late] : [one]));
+    }
+    return order;
+  });
 }
 
 /** Each thing with the one after it. */

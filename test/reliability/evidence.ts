@@ -17,6 +17,8 @@ export interface Evidence {
   /** What the model was sent, in order. */
   readonly prompts: readonly Prompt[];
   readonly lives: readonly Span[];
+  /** When the program said that it had found a question that it had missed, by the question's id; the last time. */
+  readonly found: Readonly<Record<string, number>>;
 }
 
 /** A question that Discord took. */

@@ -138,6 +138,24 @@ describe('of what people see', () => {
     expect(kindsAfter(tampering)).toContain(kind);
   });
 
+  test('only what was missed, and found later, may be answered after a command that could not wait for it', () => {
+    const delayed = (topic: string, ms: number): Tampering =>
+      each(topic, ({ edits }) => ({ edits: edits.map((edit) => ({ ...edit, at: edit.at + ms })) }));
+    const late = (all: Evidence) => delayed(hidden, 10_000)({ ...all, ...delayed(third, 5_000)(all) });
+    const { id } = asked(sound, third);
+    const { at } = asked(sound, command);
+    const known = (all: Evidence): Partial<Evidence> => ({
+      ...late(all),
+      questions: all.questions.map((one) => (one.topic === command ? { ...one, at: one.at - 1_000 } : one)),
+      lives: all.lives.map((life) => ({ ...life, readyAt: at })),
+    });
+    const missed = (all: Evidence): Partial<Evidence> => ({ ...known(all), found: { [id]: at + 4_000 } });
+    const live = (all: Evidence): Partial<Evidence> => ({ ...missed(all), lives: all.lives });
+    const patient = (all: Evidence): Partial<Evidence> => ({ ...missed(all), questions: all.questions });
+    for (const wrong of [late, known, live, patient]) expect(kindsAfter(wrong)).toContain('order');
+    expect(kindsAfter(missed)).not.toContain('order');
+  });
+
   test('what a /reset stopped may end anywhere, behind the end of a piece of code too', () => {
     const stopped = (text: string): Tampering => {
       const answer = 'One `two` three `four` five six.';

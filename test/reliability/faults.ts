@@ -1,6 +1,6 @@
 import { split } from '../../src/split.js';
 import { topicIn } from './answers.js';
-import { attribute, begunAt, byChannel, cut, heard, isSame, pairs, settledAt } from './attribution.js';
+import { attribute, begunAt, cut, inTurn, isSame, pairs, settledAt } from './attribution.js';
 import type { Asked, Evidence, Reset, SeenMessage } from './evidence.js';
 
 /** Something that is not as promised. */
@@ -34,7 +34,7 @@ export function faultsShown(evidence: Evidence): Fault[] {
   return [
     ...evidence.questions.flatMap((question) => faultsOfAnswer(evidence, question, shownFor(question))),
     ...evidence.resets.flatMap((reset) => faultsOfReset(reset, shownFor(reset))),
-    ...byChannel(heard(evidence.questions)).flatMap((asked) =>
+    ...inTurn(evidence).flatMap((asked) =>
       pairs(asked).flatMap(([earlier, later]) => faultsOfOrder(earlier, shownFor(earlier), later, shownFor(later))),
     ),
     ...strays.map((message) => faultWith('stray', message, `a message that answers nothing: ${cut(message.content)}`)),

@@ -1,11 +1,12 @@
 import { byAge } from '../../src/sandbox/snowflake.js';
 import { answerAbout, topicIn } from './answers.js';
-import { attribute, byChannel, cut, heard, isSame, pairs, settledAt } from './attribution.js';
+import { attribute, cut, inTurn, isSame, pairs, settledAt } from './attribution.js';
 import type { Asked, Evidence, Prompt, Turn } from './evidence.js';
 import { type Fault, faultWith } from './faults.js';
 
 /** What is wrong with what the program keeps on disk. */
-export function faultsOnDisk({ questions, resets, turns = [] }: Evidence): Fault[] {
+export function faultsOnDisk(evidence: Evidence): Fault[] {
+  const { questions, resets, turns = [] } = evidence;
   const rows = new Map(turns.map((turn) => [turn.id, turn]));
   const known = new Set(questions.map(({ id }) => id));
   const seqOf = ({ id }: Asked) => rows.get(id)?.seq ?? Number.NaN;
@@ -20,7 +21,7 @@ export function faultsOnDisk({ questions, resets, turns = [] }: Evidence): Fault
       .map(({ id, channel_id }) =>
         faultWith('turn', { channelId: channel_id }, `${id} is on disk and was never asked`),
       ),
-    ...byChannel(heard(questions)).flatMap((asked) =>
+    ...inTurn(evidence).flatMap((asked) =>
       pairs(asked)
         .filter(([earlier, later]) => seqOf(earlier) > seqOf(later))
         .map(([earlier, later]) => faultWith('turn', later, `stands before ${earlier.topic} on disk`)),
@@ -100,10 +101,12 @@ function brokenExchange(messages: Prompt['messages']): string | undefined {
 }
 
 /** What was asked before a question, in its channel, for everybody or by the same person in private. */
-const historyOf = ({ questions }: Evidence, { id, channelId, way, askerId }: Asked): Asked[] =>
-  (byChannel(heard(questions)).find(([first]) => first?.channelId === channelId) ?? []).filter(
-    (one) => byAge(one.id, id) < 0 && (one.way !== 'private' || (way === 'private' && one.askerId === askerId)),
-  );
+function historyOf(evidence: Evidence, { id, channelId, way, askerId }: Asked): Asked[] {
+  const all = inTurn(evidence).find(([first]) => first?.channelId === channelId) ?? [];
+  const place = all.findIndex((one) => one.id === id);
+  const before = place === -1 ? all.filter((one) => byAge(one.id, id) < 0) : all.slice(0, place);
+  return before.filter((one) => one.way !== 'private' || (way === 'private' && one.askerId === askerId));
+}
 
 /** One process asks the model once about each question. */
 const askedAgain = ({ prompts, lives }: Evidence): Fault[] =>

@@ -155,6 +155,7 @@ export async function openTown(random: Random, { channels, threads, directs }: S
         endedAt,
         isKilled,
       })),
+      found: Object.fromEntries(lives.flatMap(({ log }) => log.flatMap(foundIn))),
     }),
     /** When somebody last asked something of Discord, or the program of the model. */
     lastSign: (): number => Math.max(discord.calls.at(-1)?.at ?? 0, model.requests.at(-1)?.time ?? 0),
@@ -179,4 +180,11 @@ function happeningOf({ method, route, by }: RestCall, appId: string): Happening 
   if (route.endsWith('/callback')) return 'acknowledged';
   if (route.includes('/reactions/')) return 'marked';
   return route.includes('/messages') || route.startsWith('/webhooks/') ? happenings[method] : undefined;
+}
+
+/** What a line of the log says of a question that was found: its id, and when. */
+function foundIn(line: string): [string, number][] {
+  if (!line.includes('"missed question found"')) return [];
+  const { turn, time }: { turn: string; time: number } = JSON.parse(line);
+  return [[turn, time]];
 }

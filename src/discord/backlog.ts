@@ -73,6 +73,8 @@ export interface Said {
 interface Room {
   readers: number;
   isEmptying: boolean;
+  /** Resolves when what went last has its place. */
+  going: Promise<void>;
   /** In the order in which it was said. */
   waiting: readonly Waiting[];
 }
@@ -97,7 +99,7 @@ export function followBacklog(settings: BacklogSettings): Backlog {
 
   /** Reads a channel, and keeps its new messages waiting until that is done. */
   async function read(channel: string, work: (room: Room) => Promise<void>): Promise<void> {
-    const room = rooms.get(channel) ?? { readers: 0, isEmptying: false, waiting: [] };
+    const room = rooms.get(channel) ?? { readers: 0, isEmptying: false, going: Promise.resolve(), waiting: [] };
     rooms.set(channel, room);
     room.readers += 1;
     const patience = delay(PATIENCE_MS, undefined, { ref: false });
@@ -111,28 +113,40 @@ export function followBacklog(settings: BacklogSettings): Backlog {
   async function empty(channel: string, room: Room, patience: Promise<void>): Promise<void> {
     if (room.isEmptying) return;
     room.isEmptying = true;
-    while (room.readers === 0 && room.waiting.length > 0) await letFirstGo(room, patience);
+    const isOpen = () => room.readers === 0;
+    while (isOpen() && room.waiting.length > 0) await letFirstGo(room, isOpen, patience);
     room.isEmptying = false;
     if (room.readers === 0) rooms.delete(channel);
   }
 
-  /** Resolves when it has its place, or patience is at its end. */
-  async function letFirstGo(room: Room, patience: Promise<void>): Promise<void> {
-    const [first, ...others] = room.waiting;
-    room.waiting = others;
-    await Promise.race([first?.go(), patience]);
-    await settled();
+  /** Lets the first go, if that is still wanted when it is its turn. */
+  const letFirstGo = (room: Room, isWanted: () => boolean, patience: Promise<void>): Promise<void> =>
+    go(room, patience, () => {
+      const [first, ...others] = room.waiting;
+      if (!first || !isWanted()) return;
+      room.waiting = others;
+      return first.go();
+    });
+
+  /** Does it when what went before has its place, and resolves when this has its own; neither is waited for without patience. */
+  function go(room: Room, patience: Promise<void>, work: () => void | Promise<void>): Promise<void> {
+    const before = room.going;
+    room.going = (async () => {
+      await Promise.race([before, patience]);
+      await Promise.race([work(), patience]);
+      await settled();
+    })();
+    return room.going;
   }
 
   /** Takes what was found; but not before what was said before it and has come meanwhile. */
   async function takeFound(message: Message, room: Room): Promise<void> {
     const { id, channelId: channel } = message;
-    const [first] = room.waiting;
-    if (!first || isBefore(id, first.id)) return settings.takeMissed(message);
-    if (room.waiting.some((one) => one.id === id)) return;
-    const go = () =>
+    const take = () =>
       settings.takeMissed(message).catch((err) => log.warn({ id, channel, err }, 'missed message not answered'));
-    stand(room, { id, go });
+    const [first] = room.waiting;
+    if (!first || isBefore(id, first.id)) return go(room, new Promise(() => {}), take);
+    if (room.waiting.every((one) => one.id !== id)) stand(room, { id, go: take });
   }
 
   /** Waits in a room, however many readings follow each other there, for so long at most. */
@@ -143,7 +157,8 @@ export function followBacklog(settings: BacklogSettings): Backlog {
       const leave = async () => {
         const patience = delay(PLACES_MS, undefined, { ref: false });
         // Otherwise it has gone already, or is forgotten.
-        while (room.waiting.includes(one)) await letFirstGo(room, patience);
+        const waits = () => room.waiting.includes(one);
+        while (waits()) await letFirstGo(room, waits, patience);
       };
       setTimeout(leave, patienceMs).unref();
     });

@@ -429,3 +429,41 @@ test('a command waits for a second at most, is not acknowledged before it is wri
   await discord.until(() => texts(sandbox, general).includes('Re: missed'), { withinMs: 20_000 });
   expect(asked(sandbox)).toEqual(['before', 'one', 'missed']);
 });
+
+test('those whose patience ends together keep their order, also where one takes a while to have its place', async () => {
+  const ids = Array.from({ length: 4 }, () => `${SnowflakeUtil.generate()}`);
+  const found = { id: ids[1], channelId: '5', createdTimestamp: Date.now() };
+  const pages = [{ size: 100, values: () => [found], firstKey: () => found.id }];
+  const channel = {
+    ...{ id: '5', lastMessageId: ids[0], isTextBased: () => true, isDMBased: () => false },
+    ...{ guild: { members: { me: {} } }, permissionsFor: () => ({ has: () => true }) },
+    messages: {
+      // The first page is not the last, and the next does not come.
+      fetch: async () => pages.pop() ?? new Promise(() => {}),
+    },
+  };
+  const client = Object.assign(new EventEmitter(), { ws: new EventEmitter() });
+  const taken: string[] = [];
+  const { hear, whenRead } = followBacklog({
+    client: client as unknown as Client, // as much of one as is looked at
+    pace: createPace(50),
+    log: silent,
+    maxAgeMs: 600_000,
+    now: Date.now,
+    directChannels: async () => [],
+    take: async ({ id }) => void taken.push(id),
+    takeMissed: async ({ id }) => {
+      await delay(100);
+      taken.push(id);
+    },
+  });
+  client.emit(Events.GuildAvailable, { channels: { cache: new Map([['5', channel]]) } });
+  hear({ id: ids[0], channelId: '5', guild: {} } as unknown as Message);
+  await delay(50);
+  const commands = ids.slice(2).map(async (id) => {
+    await whenRead({ id, channelId: '5', isDirect: false }, 100);
+    taken.push(id);
+  });
+  await Promise.all(commands);
+  expect(taken).toEqual(ids);
+});

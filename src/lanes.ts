@@ -73,7 +73,7 @@ export function openLanes() {
       const leave = await lane.enter(signal);
       return () => {
         leave();
-        if (lane.empty) lanes.delete(channelId);
+        if (lane.empty && lanes.get(channelId) === lane) lanes.delete(channelId);
       };
     },
   };

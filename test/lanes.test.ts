@@ -16,6 +16,21 @@ test('those who wait come in in the order in which they came', async () => {
   expect(door.empty).toBe(true);
 });
 
+test('a lane that is left twice lets nobody pass who came later', async () => {
+  const lanes = openLanes();
+  const leave = await lanes.enter('c1');
+  leave();
+  await lanes.enter('c1');
+  leave();
+  let isInside = false;
+  lanes.enter('c1').then(() => {
+    isInside = true;
+  });
+  await Promise.resolve();
+  await new Promise(setImmediate);
+  expect(isInside).toBe(false);
+});
+
 test('there are never more inside than there are places, and everybody comes in', async () => {
   const visits = fc.array(fc.nat(3), { maxLength: 30 });
   await fc.assert(

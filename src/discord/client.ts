@@ -1,3 +1,6 @@
+import { subscribe } from 'node:diagnostics_channel';
+import type { ClientRequest } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -240,6 +243,37 @@ function loseWhatIsUnreadable(client: Client, log: Logger): void {
     }
   };
 }
+
+/** How much of what the gateway sends is read in a round of the event loop, in bytes. */
+const PIECE_BYTES = 32 * 1024;
+
+/**
+ * Has what the gateway sends read in pieces. Node takes all that it can get at a time, which in a flood of events are
+ * hundreds; everything else, as heartbeats and answers, is to have its turn in between.
+ */
+function readInPieces(told: unknown): void {
+  const { request } = told as { readonly request: ClientRequest }; // as documented
+  if (request.getHeader('upgrade') !== 'websocket') return;
+  request.once('upgrade', (_response, socket: Socket) => {
+    let read = 0;
+    socket.on('data', (bytes: Buffer) => {
+      if (read === 0) {
+        setImmediate(() => {
+          read = 0;
+        });
+      }
+      read += bytes.length;
+      // Where it is paused already its reader has enough, and will say when it goes on.
+      if (read < PIECE_BYTES || socket.isPaused()) return;
+      socket.pause();
+      setImmediate(() => socket.resume());
+    });
+  });
+}
+
+// Node tells of each request that is sent ("Diagnostics Channel", HTTP), and a websocket begins with one: in this process,
+// the gateway's alone.
+subscribe('http.client.request.start', readInPieces);
 
 function inviteTo(applicationId: string): string {
   const invite = new URL('https://discord.com/oauth2/authorize');

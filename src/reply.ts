@@ -157,7 +157,7 @@ export async function paintReply(
 
   /** Waits for what comes together with a text that has come. */
   const gather = async (ms: number) => {
-    await earlier(page.end, after(ms));
+    await within(ms, page.end);
     // On a busy machine the end may have come meanwhile, and only not been read.
     if (!page.hasEnded) await nextRound();
   };
@@ -173,7 +173,7 @@ export async function paintReply(
         return false;
       },
     );
-    await earlier(page.end, next);
+    await Promise.race([page.end, next]);
     // What this round could not show, the next one does.
     if (!isShown) continue;
     await page.grown();
@@ -205,7 +205,7 @@ async function signUntilText(page: Page, surface: Surface, { signMs, signAgainMs
   };
   text.then(stopWaiting);
   for (let waitMs = signMs; isWaiting; waitMs = signAgainMs) {
-    await earlier(text, after(waitMs));
+    await within(waitMs, text);
     if (!isWaiting) return;
     started ??= new AbortController();
     // Not awaited, so that the first text need not wait for it; and a sign that can't be given is no loss.
@@ -396,4 +396,12 @@ function readPage(answer: Answer, turnId: string): Page {
 
 const after = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
 
-const earlier = (one: Promise<void>, other: Promise<void>): Promise<void> => Promise.race([one, other]);
+/** Waits for so long at most. */
+const within = (ms: number, awaited: Promise<void>): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms).unref();
+    awaited.then(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });

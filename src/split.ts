@@ -155,6 +155,13 @@ function scan(text: string, start: Frame, unprotected = ''): Place & { readonly 
   return { stops, ...(opener ?? { at: shownLength(text, frame), frame }) };
 }
 
+/** How much of a text that fits into a part is worth showing, and what is open then. */
+function endOf(text: string, frame: Frame): Place {
+  // Nothing but these opens or closes anything.
+  const isPlain = !frame.fence && !frame.spoiler && !/[`|]/.test(text);
+  return isPlain ? { at: text.length, frame } : scan(text, frame);
+}
+
 /** A token that touches the end of the text may go on behind it; of plain text, only the last character may. */
 function certainEnd({ end, kind }: Token, text: string, at: number): number {
   if (end < text.length) return end;
@@ -254,7 +261,7 @@ export function split(answer: string, limit = 2000): Part[] {
     const rest = answer.slice(at, Math.min(end, at + limit + 1));
     const ends = fits(rest, frame, room, limit);
     const body = ends ? rest : rest.slice(0, room).replace(/\p{Cs}$/u, '');
-    const stop = ends ? scan(body, frame) : cut(body, frame);
+    const stop = ends ? endOf(body, frame) : cut(body, frame);
     const text = show(body, frame, stop);
     place = ends ? { at: answer.length, frame } : pass(answer, { at: at + stop.at, frame: stop.frame });
     if (text !== '') parts.push({ text, from: parts.at(-1)?.to ?? 0, to: place.at });

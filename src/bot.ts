@@ -13,8 +13,8 @@ import { loadTokenizer } from './tokens.js';
 /** How long running answers may take to end when the process is asked to; containers give ten seconds in all. */
 const GRACE_MS = 7_000;
 
-/** By how many percent what is in use may grow until it is tidied up; else it would be several times as much. */
-const HEAP_GROWING_PERCENT = 30;
+/** By how many percent what is in use may grow until it is tidied up; else it would be up to four times as much. */
+const HEAP_GROWING_PERCENT = 100;
 
 /**
  * Starts the bot: settings, store, model, chat, Discord; and the way back when the process is to end.
@@ -23,7 +23,7 @@ const HEAP_GROWING_PERCENT = 30;
  * @throws {ConfigError} when the bot can't start; the message is for its operator
  */
 export async function startBot(config: Config, onLost: (reason: ConfigError) => void): Promise<void> {
-  // Small machines are short of memory sooner than of time.
+  // Small machines are short of memory, and not only of time.
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
   const secrets = [config.DISCORD_TOKEN, config.OPENAI_API_KEY ?? ''];
   const log = createLog(config.LOG_LEVEL, secrets, (line) => process.stderr.write(line));

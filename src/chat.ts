@@ -2,11 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { breathe } from './breath.js';
 import { failureNamed, failureOf, ModelError, NothingAsked, Refused, Stopped, StoreError, WITHHELD } from './errors.js';
-import { openDoor, openLanes } from './lanes.js';
+import { type Leave, openDoor, openLanes } from './lanes.js';
 import type { Ending, Model } from './model/model.js';
 import { buildPrompt, type Exchange, newerHalf, tokensOfExchange } from './prompt.js';
 import type { Place, Question } from './question.js';
 import type { CountTokens } from './tokens.js';
+import { hear, newTurn, read, type Turn } from './turn.js';
 
 /** How a turn ended that did not end well. */
 export type Spoilt = 'stopped' | 'failed';
@@ -89,8 +90,8 @@ export interface Audience {
   /** The question stands behind others; told at most once. */
   waits(): void;
   /**
-   * Shows an answer to its end, or why there is none. The channel's next answer begins when this has ended. An answer
-   * that is still being shown when `stopped` aborts had better end there.
+   * Shows an answer to its end, or why there is none. The channel's next answer is shown when this has ended, but may be
+   * asked for before. An answer that is still being shown when `stopped` aborts had better end there.
    */
   reply(answer: Answer, showing: Showing): Promise<void>;
   /** Tells why the question is not taken. */
@@ -121,47 +122,29 @@ export interface ChatSettings {
   readonly maxWaitingPerChannel: number;
 }
 
-/** A question that this process has taken and not yet seen to its end. */
-interface Turn {
-  question: Question;
-  readonly stop: AbortController;
-  /** Whether it is its turn in the channel. */
-  isRunning: boolean;
-  /** What has come of the answer. */
-  text: string;
-  /** Whether it is written down, and so has to be ended there. */
-  isKept: boolean;
-  /** Resolves when it is so for good. */
-  lasting: Promise<void>;
-  /** Whether its end is written down. */
-  isOver: boolean;
-  /** Whether its end has been shown, or can't be any more. */
-  isShown: boolean;
-  /** Resolves when its end has been shown. */
-  conversation: Promise<void>;
+/** Where a question stands in a channel's two lanes. */
+interface Line {
+  /** Whether somebody stands before it: whoever has left the lane for being shown has left the one for being asked. */
+  readonly isBehind: boolean;
+  readonly mayAsk: Promise<Leave>;
+  readonly mayShow: Promise<Leave>;
+  /** Gives both up. */
+  leave(): void;
 }
-
-const newTurn = (question: Question): Turn => ({
-  question,
-  stop: new AbortController(),
-  isRunning: false,
-  text: '',
-  isKept: false,
-  lasting: Promise.resolve(),
-  isOver: false,
-  isShown: false,
-  conversation: Promise.resolve(),
-});
 
 export type Chat = ReturnType<typeof createChat>;
 
 /** The conversation of every channel, whatever front it is held on. */
 export function createChat(settings: ChatSettings) {
   const { store, model, count, log, systemPrompt, contextTokens } = settings;
-  const lanes = openLanes();
+  /** A channel's questions are asked one after the other, each with those before it in its context... */
+  const asking = openLanes();
+  /** ... and their answers are shown one after the other, which takes longer. */
+  const showing = openLanes();
   const places = openDoor(settings.maxConcurrent);
   const order = openDoor(1);
   const turns = new Map<string, Turn>();
+  const turnsOf = { person: openTally(), channel: openTally() };
   let closing = false;
 
   /** What the model is to be in this place: a thread has its parent's role unless it has its own. */
@@ -172,35 +155,75 @@ export function createChat(settings: ChatSettings) {
 
   /** Keeps hold of a turn until its conversation has ended and, so that no other process shows its end again, been settled. */
   async function hold(turn: Turn, conversation: Promise<void>): Promise<void> {
-    const { id } = turn.question;
+    const { id, speaker, place } = turn.question;
     turn.conversation = conversation.finally(() => (turn.isKept && turn.isShown ? settle(id) : undefined));
     turns.set(id, turn);
+    const counted = [turnsOf.person.count(speaker.id), turnsOf.channel.count(place.channelId)];
     try {
       await turn.conversation;
     } finally {
       turns.delete(id);
+      for (const uncount of counted) uncount();
     }
   }
 
   /** Takes a question to its answer's end: each line of it is what happens next. */
   async function converse(turn: Turn, audience: Audience): Promise<void> {
-    const { channelId } = turn.question.place;
-    const isBehind = lanes.taken(channelId);
     // Before anything is awaited, so that answers come in the order in which the questions came.
-    const lane = lanes.enter(channelId);
+    const line = lineUp(turn);
     try {
       if (!(await begin(turn, audience.address))) return;
       audience.taken?.();
-      if (isBehind) audience.waits();
-      await earlier(lane, aborted(turn.stop.signal));
-      // Whoever comes after this process takes it up.
-      if (isRestart(turn.stop.signal.reason)) return;
-      turn.isRunning = true;
+      if (line.isBehind) audience.waits();
+      if (!(await comesUp(turn, line))) return;
       await breathe();
-      await show(turn, write(turn), audience);
+      // Its answer can be written while those before it are still being shown.
+      if (line.isBehind) beginWriting(turn);
+      if (await isNext(turn, line)) await show(turn, answerTo(turn), audience);
     } finally {
-      lane.then((leave) => leave());
+      line.leave();
     }
+  }
+
+  /** Takes a place in both lanes of a channel. */
+  function lineUp(turn: Turn): Line {
+    const { channelId } = turn.question.place;
+    const isBehind = showing.taken(channelId);
+    const mayAsk = asking.enter(channelId);
+    const mayShow = showing.enter(channelId);
+    turn.letNext = () => mayAsk.then((leave) => leave());
+    return {
+      isBehind,
+      mayAsk,
+      mayShow,
+      leave() {
+        turn.letNext();
+        mayShow.then((leave) => leave());
+      },
+    };
+  }
+
+  /** Waits until a question may be asked. False where that is left to whoever comes after this process. */
+  async function comesUp(turn: Turn, { isBehind, mayAsk }: Line): Promise<boolean> {
+    const { signal } = turn.stop;
+    if (isBehind) await earlier(mayAsk, aborted(signal));
+    turn.isRunning = !isRestart(signal.reason);
+    return turn.isRunning;
+  }
+
+  /**
+   * Waits until the answers of those before have been shown; but not to say nothing, nor for what was stopped before it was
+   * asked. False where the showing is left to whoever comes after this process.
+   */
+  async function isNext(turn: Turn, { isBehind, mayShow }: Line): Promise<boolean> {
+    const { signal } = turn.stop;
+    if (isBehind && !signal.aborted) {
+      await earlier(mayShow, aborted(signal));
+      if (signal.aborted && !isQuiet(signal.reason)) await mayShow;
+    }
+    if (!isRestart(signal.reason)) return true;
+    await turn.written?.catch(() => {});
+    return false;
   }
 
   /**
@@ -235,12 +258,8 @@ export function createChat(settings: ChatSettings) {
 
   /** Why a question can't be taken now: a flood is to meet a polite word, not a queue that grows. */
   function refusal({ speaker, place }: Question): Refused | undefined {
-    let ofPerson = 0;
-    let ofChannel = 0;
-    for (const { question } of turns.values()) {
-      if (question.speaker.id === speaker.id) ofPerson += 1;
-      if (question.place.channelId === place.channelId) ofChannel += 1;
-    }
+    const ofPerson = turnsOf.person.of(speaker.id);
+    const ofChannel = turnsOf.channel.of(place.channelId);
     if (ofPerson >= settings.maxWaitingPerPerson) return new Refused(tooMany(ofPerson, 'of yours wait'));
     if (ofChannel >= settings.maxWaitingPerChannel) return new Refused(tooMany(ofChannel, 'wait here'));
     return undefined;
@@ -266,18 +285,25 @@ export function createChat(settings: ChatSettings) {
 
   /** Takes up what another process left behind, after what it left behind before in the channel. */
   async function takeUp(left: LeftTurn, turn: Turn, audience: Audience, isTooOld: boolean): Promise<void> {
-    const lane = lanes.enter(left.channelId);
+    turn.isOver = left.end !== undefined;
+    const line = lineUp(turn);
+    if (turn.isOver) turn.letNext();
     try {
-      await earlier(lane, aborted(turn.stop.signal));
-      if (isRestart(turn.stop.signal.reason)) return;
-      turn.isRunning = true;
-      turn.isOver = left.end !== undefined;
-      if (!left.question && !left.end) turn.stop.abort(new StoreError('unreadable'));
-      else if (isTooOld && !left.end) turn.stop.abort(new Stopped('expired'));
-      await show(turn, left.end ? retell(turn.question, left.end) : write(turn), audience);
+      if (!(await comesUp(turn, line))) return;
+      const objection = turn.isOver ? undefined : objectionTo(left, isTooOld);
+      if (line.isBehind && !turn.isOver && !objection) beginWriting(turn);
+      if (!(await isNext(turn, line))) return;
+      if (objection) turn.stop.abort(objection);
+      await show(turn, answerTo(turn, left.end), audience);
     } finally {
-      lane.then((leave) => leave());
+      line.leave();
     }
+  }
+
+  /** Why an open turn can't be answered any more. */
+  function objectionTo({ question }: LeftTurn, isTooOld: boolean): Error | undefined {
+    if (!question) return new StoreError('unreadable');
+    return isTooOld ? new Stopped('expired') : undefined;
   }
 
   /** Discord may withhold the text that a question replies to; it is known if it was a question itself. */
@@ -304,7 +330,7 @@ export function createChat(settings: ChatSettings) {
       // An audience that went away leaves neither a request to the model nor an open turn behind.
       if (!turn.isOver) turn.stop.abort(new Stopped('undelivered'));
       const why: unknown = turn.stop.signal.reason;
-      await answer.return([]);
+      await turn.written?.catch(() => {});
       if (!turn.isOver) await spoil(turn, why);
       turn.isShown = !isRestart(why);
     }
@@ -314,14 +340,36 @@ export function createChat(settings: ChatSettings) {
   const settle = (id: string): Promise<void> =>
     store.settle(id).catch((err) => log.error({ turn: id, err }, 'turn not settled on disk'));
 
-  async function* write(turn: Turn): Answer {
+  /** What is to be shown of a turn from now on; `end` is what had come of it before this process. */
+  function answerTo(turn: Turn, end?: End): Answer {
+    if (turn.stop.signal.aborted) return onlyWhy(turn);
+    return end ? retell(turn.question, end) : read(turn, () => beginWriting(turn));
+  }
+
+  /** What was stopped before anybody saw any of it is not shown, but why. */
+  async function* onlyWhy(turn: Turn): Answer {
+    yield* [];
+    if (!turn.isOver) await beginWriting(turn).catch(() => {});
+    throw turn.stop.signal.reason;
+  }
+
+  /** Begins to write the answer, if nobody has. */
+  function beginWriting(turn: Turn): Promise<readonly string[]> {
+    if (!turn.written) {
+      turn.written = write(turn);
+      turn.written.catch(() => {}).then(turn.letNext);
+    }
+    return turn.written;
+  }
+
+  async function write(turn: Turn): Promise<readonly string[]> {
     const { signal } = turn.stop;
     const began = performance.now();
     let leave = () => {};
     try {
       leave = await places.enter(signal);
       if (isEmpty(turn.question)) throw new NothingAsked();
-      const ending = yield* ask(turn, signal);
+      const ending = await ask(turn, signal);
       leave();
       await breathe();
       await finish(turn, ending, Math.round(performance.now() - began));
@@ -331,6 +379,7 @@ export function createChat(settings: ChatSettings) {
       throw error;
     } finally {
       leave();
+      turn.wake();
     }
   }
 
@@ -358,11 +407,8 @@ export function createChat(settings: ChatSettings) {
       .catch((err) => turnLog.error({ err }, 'turn not ended on disk'));
   }
 
-  async function* ask(turn: Turn, signal: AbortSignal): AsyncGenerator<string, Ending> {
+  async function ask(turn: Turn, signal: AbortSignal): Promise<Ending> {
     const { question } = turn;
-    const hear = (piece: string) => {
-      turn.text += piece;
-    };
     const role = await systemRole(question.place);
     const { channelId } = question.place;
     const history = await store.exchanges(channelId, privateTo(question));
@@ -371,7 +417,7 @@ export function createChat(settings: ChatSettings) {
     // Nothing that costs something is asked for without being on disk.
     await turn.lasting;
     try {
-      return yield* overhear(model(prompt.messages, signal), hear);
+      return await hear(turn, model(prompt.messages, signal));
     } catch (error) {
       const isTooLong = error instanceof ModelError && error.failure === 'too-long';
       if (!isTooLong || turn.text !== '' || prompt.exchanges.length === 0) throw error;
@@ -379,7 +425,7 @@ export function createChat(settings: ChatSettings) {
       // Read anew, because it may have been reset meanwhile.
       const shorter = await store.exchanges(channelId, privateTo(question));
       const again = buildPrompt(role, shorter, question, contextTokens, count);
-      return yield* overhear(model(again.messages, signal), hear);
+      return await hear(turn, model(again.messages, signal));
     }
   }
 
@@ -477,14 +523,15 @@ export function createChat(settings: ChatSettings) {
      * written, and keeps it out of the history. Returns the number of exchanges that went.
      */
     async reset({ channelId }: Place, askerId: string): Promise<number> {
-      const turn = [...turns.values()].find(
+      const running = [...turns.values()].filter(
         ({ question, isRunning }) =>
           isRunning &&
           question.place.channelId === channelId &&
           (!question.isPrivate || question.speaker.id === askerId),
       );
-      const forgotten = await store.reset(channelId, askerId, turn?.question.id);
-      turn?.stop.abort(new Stopped('reset'));
+      const written = running.find(({ isOver }) => !isOver);
+      const forgotten = await store.reset(channelId, askerId, written?.question.id);
+      for (const { stop } of running) stop.abort(new Stopped('reset'));
       return forgotten;
     },
 
@@ -504,6 +551,23 @@ export function createChat(settings: ChatSettings) {
   };
 }
 
+/** Counts things by what they have in common. */
+function openTally() {
+  const counts = new Map<string, number>();
+  const of = (key: string): number => counts.get(key) ?? 0;
+  return {
+    of,
+    /** Counts one more, until what it returns is called. */
+    count(key: string): () => void {
+      counts.set(key, of(key) + 1);
+      return () => {
+        if (of(key) === 1) counts.delete(key);
+        else counts.set(key, of(key) - 1);
+      };
+    },
+  };
+}
+
 /** Whether all that it had to say stands in a message that can't be read. */
 const isEmpty = ({ text, quote, attachments }: Question): boolean =>
   text === '' && attachments.length === 0 && quote?.text === undefined;
@@ -511,6 +575,9 @@ const isEmpty = ({ text, quote, attachments }: Question): boolean =>
 const LOOK_FOR_ROOM_MS = 200;
 
 const privateTo = ({ isPrivate, speaker }: Question): string | undefined => (isPrivate ? speaker.id : undefined);
+
+/** Whether nobody is told of it. */
+const isQuiet = (reason: unknown): boolean => reason instanceof Stopped && reason.isQuiet;
 
 const isRestart = (reason: unknown): boolean => reason instanceof Stopped && reason.why === 'restart';
 
@@ -552,20 +619,3 @@ const aborted = (signal: AbortSignal): Promise<void> =>
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
-
-/** Passes everything on, and tells each piece before it does. */
-async function* overhear<R>(
-  source: AsyncGenerator<string, R>,
-  tell: (piece: string) => void,
-): AsyncGenerator<string, R> {
-  try {
-    for (;;) {
-      const { done, value } = await source.next();
-      if (done) return value;
-      tell(value);
-      yield value;
-    }
-  } finally {
-    await source.return(undefined as R);
-  }
-}

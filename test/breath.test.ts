@@ -34,6 +34,28 @@ test('what follows at once from one turn’s going on has happened before the ne
   expect(seen).toEqual(['one as far as it can', 'two goes on']);
 });
 
+test('whoever has less patience goes first, but not for ever', async () => {
+  const seen: string[] = [];
+  const turn = async (name: string, patienceMs?: number) => {
+    await breathe(patienceMs);
+    work(10);
+    seen.push(name);
+  };
+  // It takes a round of its own.
+  const crowd = [turn('zero')];
+  const patient = [turn('patient', 100), turn('patient too', 100)];
+  const keepComing = async (count: number): Promise<void> => {
+    await turn(String(count));
+    if (count < 30) await keepComing(count + 1);
+  };
+  await Promise.all([...crowd, ...patient, keepComing(1)]);
+  const place = seen.indexOf('patient');
+  expect(seen.slice(0, 4)).toEqual(['zero', '1', '2', '3']);
+  // Those before it took ten milliseconds each, or more.
+  expect(place).toBeLessThanOrEqual(11);
+  expect(seen[place + 1]).toBe('patient too');
+});
+
 test('one that fails keeps no other', async () => {
   const failing = breathe().then(() => {
     throw new Error('no');

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { type Chat, type ChatSettings, createChat, type Store } from '../src/chat.js';
+import { type Audience, type Chat, type ChatSettings, createChat, type Store } from '../src/chat.js';
 import { ModelError, StoreError } from '../src/errors.js';
 import type { ChatMessage, Ending } from '../src/model/model.js';
 import { openStore } from '../src/store.js';
@@ -330,6 +330,142 @@ test('a store that fails is told in a sentence, and the channel goes on', async 
   const next = listener();
   await chat.answer(question('two'), next.audience);
   expect(next.shown.text).toBe('Hm.');
+});
+
+/** An audience that has heard an answer to its end, but goes on showing it until it is let go. */
+function slowListener() {
+  const { audience, shown } = listener();
+  const heard = gate();
+  const held = gate();
+  const reply: Audience['reply'] = async (answer, showing) => {
+    await audience.reply(answer, showing);
+    heard.open();
+    await held.opened;
+  };
+  return { audience: { ...audience, reply }, shown, heard: heard.opened, letGo: held.open };
+}
+
+test('the next question is asked while the answer before it is still being shown, and shown after it', async () => {
+  const model = fakeModel(async function* (prompt) {
+    yield `answer ${prompt.length}`;
+    return undefined;
+  });
+  const { ask, chat } = chatWith(model);
+  const first = slowListener();
+  const showing = chat.answer(question('one'), first.audience);
+  const second = listener();
+  const waiting = chat.answer(question('two'), second.audience);
+  const third = ask('three');
+  await vi.waitUntil(() => model.prompts.length === 3);
+  expect(talk(model.prompts[2])).toEqual([
+    ...['user: | one', 'assistant: answer 2', 'user: | two', 'assistant: answer 4', 'user: | three'],
+  ]);
+  expect(second.shown).toMatchObject({ text: '', waited: true });
+  first.letGo();
+  await Promise.all([showing, waiting]);
+  expect(second.shown.text).toBe('answer 4');
+  expect((await third).text).toBe('answer 6');
+});
+
+test('a question that comes when the answer before it has been written stands behind it, and before the next', async () => {
+  const held = gate();
+  const model = fakeModel(async function* (prompt) {
+    if (prompt.length === 4) await held.opened;
+    yield `answer ${prompt.length}`;
+    return undefined;
+  });
+  const { ask, chat } = chatWith(model);
+  const first = slowListener();
+  const showing = chat.answer(question('one'), first.audience);
+  await first.heard;
+  const second = ask('two');
+  await vi.waitUntil(() => model.prompts.length === 2);
+  first.letGo();
+  await showing;
+  const third = ask('three');
+  held.open();
+  expect([(await second).text, (await third).text]).toEqual(['answer 4', 'answer 6']);
+});
+
+test('an answer that can’t be shown keeps no other from being shown', async () => {
+  const { chat, ask } = chatWith(sayingModel('Hm.'));
+  const first = slowListener();
+  const reply: Audience['reply'] = async (answer, showing) => {
+    await first.audience.reply(answer, showing);
+    throw new Error('channel deleted');
+  };
+  const failing = chat.answer(question('one'), { ...first.audience, reply });
+  const next = ask('two');
+  await first.heard;
+  first.letGo();
+  await expect(failing).rejects.toThrow('channel deleted');
+  expect((await next).text).toBe('Hm.');
+});
+
+test('a reset stops the answer that is being written and the one that is being shown', async () => {
+  const model = fakeModel(async function* (prompt, signal) {
+    yield 'Hm.';
+    if (prompt.at(-1)?.content.includes('two'))
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    signal.throwIfAborted();
+    return undefined;
+  });
+  const { chat, ask } = chatWith(model);
+  const first = slowListener();
+  const stopped: boolean[] = [];
+  const reply: Audience['reply'] = async (answer, showing) => {
+    await first.audience.reply(answer, showing);
+    stopped.push(showing.stopped.aborted);
+  };
+  const showing = chat.answer(question('one'), { ...first.audience, reply });
+  const second = ask('two');
+  await vi.waitUntil(() => model.prompts.length === 2);
+  expect(await chat.reset({ channelId: 'c1' }, '1')).toBe(1);
+  first.letGo();
+  await showing;
+  expect(stopped).toEqual([true]);
+  // What was forgotten before anybody saw it is not shown.
+  expect(await second).toMatchObject({ text: '', failure: 'Stopped, because the conversation was reset.' });
+  await ask('three');
+  expect(talk(model.prompts[2])).toEqual(['user: | three']);
+});
+
+test('what was answered and not yet shown when the process ends is shown by the next, in order, and not asked again', async () => {
+  const model = sayingModel('Hm.');
+  const { chat, store, ask } = chatWith(model);
+  const first = slowListener();
+  chat.answer(question('one'), first.audience);
+  const second = ask('two');
+  await vi.waitUntil(async () => (await store.exchanges('c1')).length === 2);
+  await chat.close(1, 1);
+  expect(await second).toMatchObject({ text: '', failure: '' });
+  const shown = await resumed(chatWith(model, {}, store));
+  expect(shown.map(({ text }) => text)).toEqual(['Hm.', 'Hm.']);
+  expect(model.prompts).toHaveLength(2);
+});
+
+test('a question that is withdrawn while it waits to be shown is out of the context if it was not answered yet', async () => {
+  const model = fakeModel(async function* (prompt, signal) {
+    if (prompt.at(-1)?.content.includes('two'))
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    signal.throwIfAborted();
+    yield 'Hm.';
+    return undefined;
+  });
+  const { chat, ask } = chatWith(model);
+  const first = slowListener();
+  const showing = chat.answer(question('one'), first.audience);
+  const withdrawn = question('two');
+  const waiting = chat.answer(withdrawn, listener().audience);
+  await vi.waitUntil(() => model.prompts.length === 2);
+  chat.withdraw(withdrawn.id);
+  // It does not wait to say nothing.
+  await waiting;
+  const third = ask('three');
+  await vi.waitUntil(() => model.prompts.length === 3);
+  first.letGo();
+  await Promise.all([showing, waiting, third]);
+  expect(talk(model.prompts[2])).toEqual(['user: | one', 'assistant: Hm.', 'user: | three']);
 });
 
 test('closing lets the running answer end, and leaves those that wait to the next process', async () => {

@@ -21,6 +21,7 @@ export function start(world: World, doom?: Doom): void {
   const store = openStore(world.path);
   const life: Life = {
     ...{ inHand: new Map(), reading: new Map(), refused: new Map(), onTheWay: new Set(), running: new Set(), owed: [] },
+    paid: Promise.resolve(),
     ...{ doom, callsLeft: doom?.calls ?? 0, isDead: false, isListening: false, isClosing: false, isMarred: false },
     close: () => store.close(),
     chat: createChat({
@@ -125,7 +126,7 @@ async function onDisk(world: World, life: Life, { name, told, work }: Step): Pro
     const failure = world.trouble.failures.shift();
     if (failure && insisted.has(name)) life.owed.push(() => work(...told).catch(() => {}));
     if (failure) throw new StoreError(failure);
-    if (!reading.has(name)) for (const owed of life.owed.splice(0)) await owed();
+    if (!reading.has(name)) await payOwed(life);
     const result = await work(...told);
     if (name === 'begin' && result) taken(world, id, refused !== undefined);
     return result;
@@ -135,6 +136,12 @@ async function onDisk(world: World, life: Life, { name, told, work }: Step): Pro
   } finally {
     if (asked && name === 'settle') letGo(life, asked);
   }
+}
+
+/** What is owed is written before whatever is written next, which keeps its order. */
+function payOwed(life: Life): Promise<unknown> {
+  for (const owed of life.owed.splice(0)) life.paid = life.paid.then(owed);
+  return life.paid;
 }
 
 /** A turn is over a moment after it has been settled. */

@@ -62,6 +62,8 @@ export interface Life {
   readonly running: Set<Asked>;
   /** What its disk has failed to write, and is to write with what it writes next. */
   readonly owed: (() => unknown)[];
+  /** Resolves when what was owed until now has been written. */
+  paid: Promise<unknown>;
   doom: Doom | undefined;
   callsLeft: number;
   isDead: boolean;

@@ -172,6 +172,16 @@ describe('of what people see', () => {
       expect(kindsAfter(stopped(text))).not.toContain('spoilt');
     }
     expect(kindsAfter(stopped('One `two` tree'))).toContain('spoilt');
+    // Where the note does not fit below the last part, it stands alone.
+    const alone: Tampering = (all) => {
+      const { channelId, askerId, at } = asked(all, code);
+      const note = { content: '-# Stopped, because the conversation was reset.' };
+      return {
+        ...parts(code, (real) => [...real.slice(0, -1), { ...found(real.at(-1)), ...note }])(all),
+        resets: [{ id: '1', channelId, askerId, at: at + 1, isUnheard: true }],
+      };
+    };
+    expect(kindsAfter(alone)).not.toContain('spoilt');
   });
 
   test.each([

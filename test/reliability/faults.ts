@@ -74,7 +74,7 @@ function difference(is: string, should: string): string {
   return `${is.length} characters, not ${should.length}, with ${cut(is.slice(from))} where ${cut(should.slice(from))} belongs`;
 }
 
-const stopNote = /(?:^|\n\n|\n-# )Stopped, because the conversation was reset\.(?:\n-# .*)*$/;
+const stopNote = /(?:^(?:-# )?|\n\n|\n-# )Stopped, because the conversation was reset\.(?:\n-# .*)*$/;
 
 /** Whether messages are the beginning of an answer, perhaps no more than what stands above it, and say that it was stopped. */
 function isStopped(texts: readonly string[], { head, answer, parts }: Asked): boolean {
